@@ -1,0 +1,65 @@
+// The identifiers of Hearth and their parsers. Holds no state and knows nothing of where they are stored.
+import { randomUUID, randomUUIDv7 } from 'node:crypto'
+
+import { PlatformError } from './errors.ts'
+
+declare const brand: unique symbol
+type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+
+/** The name of a function: 1 to 63 characters of `a-z`, `0-9` and `-`, starting and ending with a letter or digit. */
+export type FunctionName = Brand<string, 'FunctionName'>
+/** The number of a version of a function: 1 for the first, then counting up. */
+export type VersionNumber = Brand<number, 'VersionNumber'>
+/** A UUIDv7: sorts by the time of creation. */
+export type InvocationId = Brand<string, 'InvocationId'>
+/** Unique among the sandboxes of all invokers that share a store. */
+export type SandboxId = Brand<string, 'SandboxId'>
+/** Lower-case hexadecimal SHA-256. */
+export type Digest = Brand<string, 'Digest'>
+
+const FUNCTION_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const SHA256 = /^[0-9a-f]{64}$/
+
+/** @throws PlatformError `invalid-name` */
+export function parseFunctionName(value: string): FunctionName {
+  if (FUNCTION_NAME.test(value)) return value as FunctionName
+  throw new PlatformError('invalid-name', {
+    detail: `a function name is 1 to 63 characters of a-z, 0-9 and "-", starting and ending with a letter or digit: received ${JSON.stringify(value.slice(0, 80))}`,
+  })
+}
+
+/** @throws PlatformError `invocation-not-found`: a malformed id names nothing. */
+export function parseInvocationId(value: string): InvocationId {
+  if (UUID.test(value)) return value as InvocationId
+  throw new PlatformError('invocation-not-found', {
+    detail: `no invocation has the id ${JSON.stringify(value.slice(0, 80))}`,
+  })
+}
+
+/** @throws PlatformError `invalid-request` */
+export function parseVersionNumber(value: string | number): VersionNumber {
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number > 0) return number as VersionNumber
+  throw new PlatformError('invalid-request', {
+    detail: `a version is a positive integer: received ${JSON.stringify(value)}`,
+  })
+}
+
+/** @throws PlatformError `invalid-request` */
+export function parseDigest(value: string): Digest {
+  if (SHA256.test(value)) return value as Digest
+  throw new PlatformError('invalid-request', {
+    detail: `a digest is 64 hexadecimal digits: received ${JSON.stringify(value.slice(0, 80))}`,
+  })
+}
+
+/** A new id, ordered by time: what the lists of records rely on. */
+export function newInvocationId(): InvocationId {
+  return randomUUIDv7() as InvocationId
+}
+
+/** A new id; `owner` is the driver that makes the sandbox. */
+export function newSandboxId(owner: string): SandboxId {
+  return `${owner}-${randomUUID().slice(0, 13)}` as SandboxId
+}

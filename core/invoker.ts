@@ -1,0 +1,58 @@
+// The seam between what takes calls in (gateway) and what runs them (invoker): in one process a direct call, in a
+// cluster a connection that speaks frames.
+import type { FunctionName } from './ids.ts'
+import type { Invocation, ResponseSink, Start, Timings } from './invocation.ts'
+import type { Outcome } from './outcome.ts'
+
+export interface InvocationSink extends ResponseSink {
+  /** A sandbox is found; comes before everything else. */
+  started(start: Start): void
+}
+
+export interface Completion {
+  readonly outcome: Outcome
+  readonly start: Start
+  readonly timings: Timings
+}
+
+export type DriverName = 'docker' | 'wasm' | 'fake'
+
+/** A driver that is off says why, in words for the start banner: "no daemon at /var/run/docker.sock". */
+export type DriverStatus =
+  | { readonly name: DriverName; readonly on: true; readonly detail: string }
+  | { readonly name: DriverName; readonly on: false; readonly reason: string }
+
+/** How many sandboxes are in each state. */
+export interface SandboxCounts {
+  readonly starting: number
+  readonly idle: number
+  readonly busy: number
+  readonly draining: number
+}
+
+export interface FunctionActivity {
+  readonly sandboxes: SandboxCounts
+  /** Calls that wait for room. */
+  readonly waiting: number
+  /** Since this process started. */
+  readonly starts: { readonly cold: number; readonly specialized: number; readonly warm: number }
+  /** The newest last, at most ten. */
+  readonly lastStarts: readonly { readonly at: number; readonly kind: Start['kind']; readonly startMs: number }[]
+}
+
+export interface Invoker {
+  /**
+   * Runs one invocation to its end. Aborting `signal` cancels it wherever it is; the outcome is then `cancelled`.
+   * @throws PlatformError when no sandbox could take it: `queue-full`, `wait-timed-out`, `driver-unavailable`,
+   * `sandbox-unavailable`, `shutting-down`, `too-many-headers`, `payload-too-large`
+   */
+  invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion>
+  /** Whether an invocation of this function would start at once: what the consumer asks before it takes from a lane. */
+  hasRoom(name: FunctionName, version: Invocation['version']): boolean
+  activity(name: FunctionName): FunctionActivity
+  /** For metrics: sandboxes by driver and state. */
+  sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[]
+  drivers(): readonly DriverStatus[]
+  /** Sandboxes of versions other than `live` end as soon as their calls have. Undefined: the function is gone. */
+  retire(name: FunctionName, live: Invocation['version']['number'] | undefined): void
+}

@@ -1,0 +1,207 @@
+// Reads a function spec from untrusted input. One table is the source of the parser, the OpenAPI schema and the docs.
+import { PlatformError } from './errors.ts'
+import type { FunctionSpec, RuntimeName } from './function.ts'
+
+interface FieldBase {
+  readonly description: string
+}
+export type SpecField = FieldBase &
+  (
+    | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number; readonly default: number }
+    | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default: string }
+    | { readonly type: 'text'; readonly pattern: RegExp; readonly default: string }
+    | { readonly type: 'list'; readonly pattern: RegExp; readonly default: readonly string[] }
+    | { readonly type: 'map'; readonly keyPattern: RegExp; readonly default: Readonly<Record<string, string>> }
+  )
+
+const HOUR_MS = 3_600_000
+
+export const SPEC_FIELDS = {
+  runtime: {
+    type: 'choice',
+    choices: ['js', 'wasm', 'node', 'python'],
+    default: 'js',
+    description: 'How the code is run. JavaScript and TypeScript default to js, Python to python, a .wasm to wasm.',
+  },
+  engine: {
+    type: 'choice',
+    choices: ['quickjs', 'starlingmonkey'],
+    default: 'quickjs',
+    description: 'The JavaScript engine of a js function.',
+  },
+  handler: {
+    type: 'text',
+    pattern: /^(?:[\w./-]+\.[A-Za-z_$][\w$]*)?$/,
+    default: '',
+    description: 'file.export, for instance "index.handler"; empty: found by convention.',
+  },
+  memoryMiB: {
+    type: 'integer',
+    minimum: 16,
+    maximum: 65_536,
+    default: 256,
+    description: 'Memory of one sandbox (containers) or one instance (Wasm), MiB.',
+  },
+  timeoutMs: {
+    type: 'integer',
+    minimum: 10,
+    maximum: 24 * HOUR_MS,
+    default: 30_000,
+    description: 'Limit of one run, ms; waiting for room and starting a sandbox do not count.',
+  },
+  env: {
+    type: 'map',
+    keyPattern: /^[A-Za-z_][A-Za-z0-9_]*$/,
+    default: {},
+    description: 'Environment of the function.',
+  },
+  concurrency: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1000,
+    default: 1,
+    description: 'Calls at the same time in one sandbox.',
+  },
+  keepAliveMs: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 24 * HOUR_MS,
+    default: 300_000,
+    description: 'How long an idle sandbox stays, ms.',
+  },
+  minSandboxes: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1000,
+    default: 0,
+    description: 'Sandboxes that stay however idle the function is.',
+  },
+  maxSandboxes: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 10_000,
+    default: 100,
+    description: 'Most sandboxes of the function at the same time on one invoker.',
+  },
+  auth: {
+    type: 'choice',
+    choices: ['none', 'token'],
+    default: 'none',
+    description: 'Whether /fn/{name} wants the bearer token.',
+  },
+  egress: {
+    type: 'list',
+    pattern: /^[A-Za-z0-9.:/[\]*-]{1,255}$/,
+    default: [],
+    description: 'Hosts, host:port or CIDR that fetch may reach although they are private.',
+  },
+  instances: {
+    type: 'choice',
+    choices: ['reset', 'fresh', 'warm'],
+    default: 'reset',
+    description:
+      'What a call may find in a Wasm instance: memory restored (reset), a new instance (fresh), kept state (warm).',
+  },
+  maxAttempts: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 100,
+    default: 3,
+    description: 'Tries of an async invocation, the first included.',
+  },
+} as const satisfies Record<keyof FunctionSpec, SpecField>
+
+/** Where the default depends on the runtime. */
+const RUNTIME_DEFAULTS: Readonly<Record<RuntimeName, Partial<FunctionSpec>>> = {
+  js: { memoryMiB: 64, concurrency: 8 },
+  wasm: { memoryMiB: 64, instances: 'fresh' },
+  node: { concurrency: 16 },
+  python: {},
+}
+
+/**
+ * A complete spec from a partial one. Numbers may come as text (from a query string).
+ * @param input what the user wrote; unknown fields are refused
+ * @param implied the runtime that the uploaded code implies
+ * @throws PlatformError `invalid-spec`, naming the field, what was expected and what was received
+ */
+export function parseSpec(input: Readonly<Record<string, unknown>>, implied: RuntimeName): FunctionSpec {
+  const unknown = Object.keys(input).find((key) => !Object.hasOwn(SPEC_FIELDS, key))
+  if (unknown !== undefined) {
+    throw new PlatformError('invalid-spec', {
+      detail: `unknown field ${JSON.stringify(unknown)}: the fields are ${Object.keys(SPEC_FIELDS).join(', ')}`,
+    })
+  }
+  const runtime = input.runtime === undefined ? implied : (parseField('runtime', input.runtime) as RuntimeName)
+  const spec = Object.fromEntries(
+    Object.entries(SPEC_FIELDS).map(([key, field]) => {
+      const name = key as keyof FunctionSpec
+      const value = input[name]
+      return [name, value === undefined ? (RUNTIME_DEFAULTS[runtime][name] ?? field.default) : parseField(name, value)]
+    }),
+  ) as unknown as FunctionSpec
+  return checkTogether({ ...spec, runtime, env: sorted(spec.env) })
+}
+
+function parseField(name: keyof FunctionSpec, value: unknown): unknown {
+  const field: SpecField = SPEC_FIELDS[name]
+  switch (field.type) {
+    case 'integer': {
+      const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+      if (Number.isSafeInteger(number) && (number as number) >= field.minimum && (number as number) <= field.maximum)
+        return number
+      throw refused(name, `an integer in [${field.minimum}, ${field.maximum}]`, value)
+    }
+    case 'choice':
+      if (typeof value === 'string' && field.choices.includes(value)) return value
+      throw refused(name, `one of ${field.choices.join(', ')}`, value)
+    case 'text':
+      if (typeof value === 'string' && field.pattern.test(value)) return value
+      throw refused(name, `text that matches ${field.pattern.source}`, value)
+    case 'list': {
+      const list = typeof value === 'string' ? value.split(',').filter(Boolean) : value
+      if (Array.isArray(list) && list.every((item) => typeof item === 'string' && field.pattern.test(item))) return list
+      throw refused(name, `a list of texts that match ${field.pattern.source}`, value)
+    }
+    case 'map':
+      return parseMap(name, field.keyPattern, value)
+    default:
+      return field satisfies never
+  }
+}
+
+function parseMap(name: keyof FunctionSpec, keyPattern: RegExp, value: unknown): unknown {
+  const expected = `an object of texts whose names match ${keyPattern.source}`
+  let map = value
+  if (typeof value === 'string') {
+    try {
+      map = JSON.parse(value)
+    } catch {
+      throw refused(name, expected, value)
+    }
+  }
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw refused(name, expected, value)
+  for (const [key, text] of Object.entries(map)) {
+    if (!keyPattern.test(key) || typeof text !== 'string') throw refused(name, expected, { [key]: text })
+  }
+  return map
+}
+
+function checkTogether(spec: FunctionSpec): FunctionSpec {
+  if (spec.minSandboxes > spec.maxSandboxes) {
+    throw refused('minSandboxes', `at most maxSandboxes (${spec.maxSandboxes})`, spec.minSandboxes)
+  }
+  return spec
+}
+
+function refused(name: string, expected: string, received: unknown): PlatformError {
+  const shown = JSON.stringify(received) ?? String(received)
+  return new PlatformError('invalid-spec', {
+    detail: `${name} must be ${expected}: received ${shown.slice(0, 200)}`,
+    members: { field: name },
+  })
+}
+
+function sorted(map: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
