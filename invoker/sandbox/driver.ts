@@ -1,0 +1,77 @@
+// The contract between the invoker and whatever isolates code. START HERE to add a driver (docs/adding-a-driver.md).
+//
+// A driver is naive: it makes sandboxes and passes calls on. Deadlines, limits on calls at the same time, state
+// checks, "the first cause of an end wins" and destroying a sandbox after an error are the guard's
+// (guarded-sandbox.ts), written once for all drivers. The contract suite is test/contract/sandbox-driver.ts.
+import type { LocalFile } from '#core/artifact'
+import type { Diagnostic } from '#core/build'
+import type { FunctionSpec, RuntimeName } from '#core/function'
+import type { FunctionName, SandboxId, VersionNumber } from '#core/ids'
+import type { Invocation, ResponseSink } from '#core/invocation'
+import type { DriverName } from '#core/invoker'
+import type { FunctionFailure, Outcome } from '#core/outcome'
+
+/** What must be known to make a sandbox, before it has any code. */
+export type SandboxSpec = Pick<FunctionSpec, 'runtime' | 'engine' | 'memoryMiB' | 'concurrency'>
+
+/** One function version's code, on the local disk. */
+export interface Code {
+  readonly function: FunctionName
+  readonly version: VersionNumber
+  readonly spec: FunctionSpec
+  readonly files: readonly LocalFile[]
+}
+
+/** Loading runs the user's top-level code, so it can fail by the user's doing: a value, not an exception. */
+export type LoadResult =
+  | { readonly loaded: true }
+  | { readonly loaded: false; readonly failure: FunctionFailure; readonly diagnostic?: Diagnostic }
+
+/** How a sandbox came to its end. */
+export type Termination =
+  | { readonly cause: 'disposed' }
+  | { readonly cause: 'out-of-memory' }
+  /** By itself; `detail` as in "exit code 7". */
+  | { readonly cause: 'exited'; readonly detail: string }
+
+export interface DriverCapabilities {
+  /** The runtimes whose sandboxes it makes. */
+  readonly runtimes: readonly RuntimeName[]
+  /** Most calls at the same time in one sandbox, whatever the spec says. */
+  readonly maxConcurrency: number
+  /** Largest request or response body, bytes. */
+  readonly maxBodyBytes: number
+}
+
+export interface SandboxDriver extends AsyncDisposable {
+  readonly name: DriverName
+  readonly capabilities: DriverCapabilities
+  /** One line for the start banner: versions, where it is connected to. */
+  readonly detail: string
+  /**
+   * A generic sandbox: running, isolated, without code. On abort nothing is left behind.
+   * @throws PlatformError `sandbox-unavailable`
+   */
+  create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>
+  /** Removes sandboxes that a crashed process of this installation left, and returns their ids. */
+  recover(signal: AbortSignal): Promise<readonly SandboxId[]>
+}
+
+export interface Sandbox extends AsyncDisposable {
+  readonly id: SandboxId
+  /** Resolves once, when the sandbox has ended, for whatever reason. Never rejects. */
+  readonly ended: Promise<Termination>
+  /** Gives it code. At most once in its life. */
+  load(code: Code, signal: AbortSignal): Promise<LoadResult>
+  /**
+   * Runs one call. Resolves when the call is over inside the sandbox, `ctx.waitUntil` included, and all its log lines
+   * have been delivered. Aborting `signal` asks the code to stop: the promise then resolves with `cancelled` once it
+   * did, which may be never; the guard disposes of the sandbox when it has waited long enough. When the sandbox ends
+   * under the call it resolves with `exited` or `out-of-memory`. Never rejects.
+   */
+  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome>
+  /** Resolves true when the code still lets the sandbox answer, false after `timeoutMs` without an answer. */
+  responsive(timeoutMs: number): Promise<boolean>
+  /** Kills it with all that runs in it. Idempotent, never throws. */
+  [Symbol.asyncDispose](): Promise<void>
+}

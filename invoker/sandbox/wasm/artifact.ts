@@ -1,0 +1,25 @@
+// What the Wasm builder hands to the Wasm host: the artifact's files and the manifest that says how to use them.
+
+/** `manifest.json` in every Wasm artifact. */
+export interface WasmManifest {
+  readonly format: 1
+  /**
+   * `function`: exports `handle` of runtimes/js/wit/function.wit. `wasi-http`: exports wasi:http/incoming-handler@0.2.x.
+   * `command`: a core WASI preview-1 module with `_start`, run without jco: request on stdin, CGI-style environment,
+   * response on stdout.
+   */
+  readonly world: 'function' | 'wasi-http' | 'command'
+  readonly engine: 'quickjs' | 'starlingmonkey' | 'none'
+  /** Path of the ES module that jco generated (`instantiate` is its export); empty for `command`. */
+  readonly glue: string
+  /** Names by which the glue asks for core modules, and their paths in the artifact. For `command` one entry `main`. */
+  readonly cores: Readonly<Record<string, string>>
+  /** Whether restoring memory and exported globals gives a fresh instance: verified for this engine version. */
+  readonly resettable: boolean
+  /** Whether the glue's exports return promises (asyncMode jspi). */
+  readonly async: boolean
+  /** The function's name for its exports, when the world has more than one: `handle`, or the versioned wasi:http interface name. */
+  readonly export: string
+}
+
+export const MANIFEST_PATH = 'manifest.json'
