@@ -1,0 +1,159 @@
+// One sandbox at the other end of a frame channel: load, invoke, ping. What every driver whose sandboxes speak frames
+// shares. Trusts nothing that arrives: a sandbox runs other people's code.
+import { type Clock, systemClock } from '#core/clock'
+import { CHUNK_BYTES, type Frame, FrameError, FrameFlag, FrameType, parseJson, type ReadyHead } from '#core/frames'
+import type { Invocation, ResponseSink } from '#core/invocation'
+import type { Outcome } from '#core/outcome'
+
+import type { LoadResult } from './driver.ts'
+import type { FrameSocket } from './frame-socket.ts'
+import { LinkCall } from './link-call.ts'
+import { readLoadResult, readLog } from './link-messages.ts'
+
+export interface LinkOptions {
+  readonly socket: FrameSocket
+  /** 0 where the stream serves one sandbox only. */
+  readonly channel: number
+  /** The sandbox broke the protocol: the owner disposes of it. */
+  readonly onViolation: (error: FrameError) => void
+  readonly clock?: Clock
+}
+
+/** The owner of the socket hands in the channel's frames by `receive`, and calls `close` when the sandbox is gone. */
+export class SandboxLink {
+  /** Rejects when the link closes first. */
+  readonly ready: Promise<ReadyHead>
+  readonly #socket: FrameSocket
+  readonly #channel: number
+  readonly #onViolation: (error: FrameError) => void
+  readonly #clock: Clock
+  readonly #calls = new Map<number, LinkCall>()
+  readonly #pings: ((answered: boolean) => void)[] = []
+  #ready = Promise.withResolvers<ReadyHead>()
+  #loading: { sink: ResponseSink | undefined; resolve: (result: LoadResult | undefined) => void } | undefined
+  #nextCall = 0
+  #closed = false
+
+  constructor({ socket, channel, onViolation, clock = systemClock }: LinkOptions) {
+    this.#socket = socket
+    this.#channel = channel
+    this.#onViolation = onViolation
+    this.#clock = clock
+    this.ready = this.#ready.promise
+    this.ready.catch(() => {})
+  }
+
+  /** Takes a frame of this channel. */
+  receive(frame: Frame): void {
+    if (this.#closed) return
+    try {
+      if (frame.call === 0) this.#receiveForSandbox(frame)
+      else this.#calls.get(frame.call)?.receive(frame)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#onViolation(error)
+    }
+  }
+
+  /** Ends everything under way: calls and load resolve with undefined. Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#ready.reject(new Error('the sandbox ended before it was ready'))
+    this.#loading?.resolve(undefined)
+    for (const call of this.#calls.values()) call.settle(undefined)
+    this.#calls.clear()
+    for (const answer of this.#pings.splice(0)) answer(false)
+  }
+
+  /**
+   * Sends code and waits until it is loaded.
+   * @param head what the agent needs to know, see its LoadHead
+   * @param sink takes the log lines of the top-level code
+   * @returns undefined when the sandbox ended instead
+   */
+  async load(head: object, code: Uint8Array | undefined, sink?: ResponseSink): Promise<LoadResult | undefined> {
+    if (this.#closed) return undefined
+    const loaded = Promise.withResolvers<LoadResult | undefined>()
+    this.#loading = { sink, resolve: loaded.resolve }
+    const header = { type: FrameType.load, flags: FrameFlag.end, channel: this.#channel, call: 0 }
+    if (code === undefined) {
+      this.#socket.send(header, undefined, JSON.stringify(head))
+    } else {
+      this.#socket.send({ ...header, flags: FrameFlag.none }, undefined, JSON.stringify(head))
+      await this.#sendCode(code)
+    }
+    return loaded.promise
+  }
+
+  /** As Sandbox.invoke, but resolves with undefined when the sandbox ended under the call: the driver knows why. */
+  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome | undefined> {
+    if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
+    if (this.#closed) return Promise.resolve(undefined)
+    this.#nextCall = this.#nextCall === 0xffffffff ? 1 : this.#nextCall + 1
+    const number = this.#nextCall
+    return new Promise((resolve) => {
+      const onAbort = (): void => call.cancel()
+      const call = new LinkCall({
+        socket: this.#socket,
+        channel: this.#channel,
+        number,
+        sink,
+        onSettled: (outcome) => {
+          this.#calls.delete(number)
+          signal.removeEventListener('abort', onAbort)
+          resolve(outcome)
+        },
+      })
+      this.#calls.set(number, call)
+      signal.addEventListener('abort', onAbort, { once: true })
+      call.start(invocation, this.#clock.now() + invocation.version.spec.timeoutMs)
+    })
+  }
+
+  responsive(timeoutMs: number): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const answer = (answered: boolean): void => {
+        timer[Symbol.dispose]()
+        resolve(answered)
+      }
+      const timer = this.#clock.after(timeoutMs, () => {
+        this.#pings.splice(this.#pings.indexOf(answer), 1)
+        resolve(false)
+      })
+      this.#pings.push(answer)
+      this.#socket.send({ type: FrameType.ping, flags: FrameFlag.none, channel: this.#channel, call: 0 })
+    })
+  }
+
+  async #sendCode(code: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < code.length || offset === 0; offset += CHUNK_BYTES) {
+      const last = offset + CHUNK_BYTES >= code.length
+      this.#socket.send(
+        { type: FrameType.body, flags: last ? FrameFlag.end : FrameFlag.none, channel: this.#channel, call: 0 },
+        code.subarray(offset, offset + CHUNK_BYTES),
+      )
+      await this.#socket.drained()
+    }
+  }
+
+  #receiveForSandbox(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.ready:
+        return this.#ready.resolve(parseJson(frame.payload) as ReadyHead)
+      case FrameType.loaded:
+        this.#loading?.resolve(readLoadResult(parseJson(frame.payload)))
+        this.#loading = undefined
+        return
+      case FrameType.pong:
+        for (const answer of this.#pings.splice(0)) answer(true)
+        return
+      case FrameType.log:
+        this.#loading?.sink?.log(readLog(frame.payload))
+        return
+      default:
+        throw new FrameError(`a sandbox does not send frames of type ${frame.type} outside of a call`)
+    }
+  }
+}
