@@ -1,0 +1,300 @@
+// The settings of a Hearth process: one table is the source of the parser, `docs/config.md` and its test.
+// Pure: the environment and the facts about the machine are arguments. What a function can set is in spec.ts.
+
+/** What defaults depend on. */
+export interface Machine {
+  readonly memoryMiB: number
+  /** The folder that holds package.json: the checkout. */
+  readonly rootDir: string
+  /** Where caches of the user belong: `$XDG_CACHE_HOME` or `~/.cache`. */
+  readonly userCacheDir: string
+}
+
+interface SettingBase {
+  readonly env: `HEARTH_${string}`
+  readonly description: string
+}
+type Setting = SettingBase &
+  (
+    | {
+        readonly type: 'integer'
+        readonly minimum: number
+        readonly maximum: number
+        readonly default: number | ((machine: Machine) => number)
+      }
+    | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default: string }
+    | {
+        readonly type: 'text'
+        readonly pattern: RegExp
+        readonly expected: string
+        readonly default: string | ((machine: Machine) => string)
+      }
+  )
+
+const MIB = 1024 * 1024
+const DAY_S = 86_400
+const ANY_PATH = { type: 'text', pattern: /^.+$/, expected: 'a path' } as const
+
+export const SETTINGS = {
+  host: {
+    env: 'HEARTH_HOST',
+    type: 'text',
+    pattern: /^[A-Za-z0-9.:_-]+$/,
+    expected: 'a host name or address',
+    default: '127.0.0.1',
+    description: 'Address to listen on. Function URLs are open by default: think before you say 0.0.0.0.',
+  },
+  port: {
+    env: 'HEARTH_PORT',
+    type: 'integer',
+    minimum: 0,
+    maximum: 65_535,
+    default: 8787,
+    description: 'Port to listen on; 0 takes a free one.',
+  },
+  dataDir: {
+    env: 'HEARTH_DATA_DIR',
+    ...ANY_PATH,
+    default: (machine) => `${machine.rootDir}/.hearth`,
+    description: 'What must survive a restart: functions, records, the admin token. One process at a time.',
+  },
+  cacheDir: {
+    env: 'HEARTH_CACHE_DIR',
+    ...ANY_PATH,
+    default: (machine) => `${machine.userCacheDir}/hearth`,
+    description: 'What can be made again: artifacts, a private Redis. May be shared by instances and deleted any time.',
+  },
+  redisUrl: {
+    env: 'HEARTH_REDIS_URL',
+    type: 'text',
+    pattern: /^(?:(?:rediss?:\/\/|unix:\/|\/).+)?$/,
+    expected: 'redis://…, rediss://…, or the path of a unix socket',
+    default: '',
+    description: 'Redis to use; empty: a private one is found and started.',
+  },
+  adminToken: {
+    env: 'HEARTH_ADMIN_TOKEN',
+    type: 'text',
+    pattern: /^[\x21-\x7e]*$/,
+    expected: 'printable ASCII without spaces',
+    default: '',
+    description: 'The admin token; empty: made on the first start and kept in the data directory.',
+  },
+  dockerHost: {
+    env: 'HEARTH_DOCKER_HOST',
+    type: 'text',
+    pattern: /^(?:(?:unix|tcp|http|https):\/\/.+|\/.+)?$/,
+    expected: 'unix:///path, tcp://host:port, or the path of a socket',
+    default: 'unix:///var/run/docker.sock',
+    description: 'Where the Docker daemon is.',
+  },
+  memoryMiB: {
+    env: 'HEARTH_MEMORY_MIB',
+    type: 'integer',
+    minimum: 64,
+    maximum: 64 * 1024 * 1024,
+    default: (machine) => Math.max(256, Math.floor(machine.memoryMiB * 0.7)),
+    description: 'Memory for all sandboxes together, MiB. Default: 70 % of the machine.',
+  },
+  maxHeaders: {
+    env: 'HEARTH_MAX_HEADERS',
+    type: 'integer',
+    minimum: 16,
+    maximum: 2000,
+    default: 256,
+    description: 'Most headers of a request.',
+  },
+  maxHeaderBytes: {
+    env: 'HEARTH_MAX_HEADER_BYTES',
+    type: 'integer',
+    minimum: 1024,
+    maximum: MIB,
+    default: 65_536,
+    description: 'Most bytes of all header names and values of a request.',
+  },
+  maxBodyBytes: {
+    env: 'HEARTH_MAX_BODY_BYTES',
+    type: 'integer',
+    minimum: 1024,
+    maximum: 1024 * MIB,
+    default: 100 * MIB,
+    description: 'Largest body of a request, bytes.',
+  },
+  maxUploadBytes: {
+    env: 'HEARTH_MAX_UPLOAD_BYTES',
+    type: 'integer',
+    minimum: 1024,
+    maximum: 512 * MIB,
+    default: 100 * MIB,
+    description: 'Largest upload of a deploy, packed and unpacked, bytes.',
+  },
+  maxWaiting: {
+    env: 'HEARTH_MAX_WAITING',
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 1000,
+    description: 'Most calls of one function that wait for room; more get 429 with Retry-After.',
+  },
+  maxWaitMs: {
+    env: 'HEARTH_MAX_WAIT_MS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 3_600_000,
+    default: 30_000,
+    description: 'Longest wait of a call for room, ms.',
+  },
+  asyncConcurrency: {
+    env: 'HEARTH_ASYNC_CONCURRENCY',
+    type: 'integer',
+    minimum: 1,
+    maximum: 10_000,
+    default: 64,
+    description: 'Most async invocations that run at the same time in this process.',
+  },
+  syncRecordsPerS: {
+    env: 'HEARTH_SYNC_RECORDS_PER_S',
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 100,
+    description: 'Records of successful sync calls kept per second and function; failures and async calls always are.',
+  },
+  retentionS: {
+    env: 'HEARTH_RETENTION_S',
+    type: 'integer',
+    minimum: 60,
+    maximum: 3650 * DAY_S,
+    default: 7 * DAY_S,
+    description: 'How long records and logs are kept, s.',
+  },
+  drainMs: {
+    env: 'HEARTH_DRAIN_MS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 3_600_000,
+    default: 10_000,
+    description: 'How long running invocations may finish after Ctrl-C or SIGTERM, ms.',
+  },
+  examples: {
+    env: 'HEARTH_EXAMPLES',
+    type: 'choice',
+    choices: ['on', 'off'],
+    default: 'on',
+    description: 'Whether the first start deploys the examples under functions/.',
+  },
+  logLevel: {
+    env: 'HEARTH_LOG_LEVEL',
+    type: 'choice',
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    default: 'info',
+    description: 'What the platform log shows (standard error).',
+  },
+  logFormat: {
+    env: 'HEARTH_LOG_FORMAT',
+    type: 'choice',
+    choices: ['auto', 'pretty', 'json'],
+    default: 'auto',
+    description: 'Platform log for people or machines; auto: pretty on a terminal.',
+  },
+} as const satisfies Record<string, Setting>
+
+/** Read by something else than a Hearth process; not settings, and not typos. */
+export const OTHER_VARIABLES = {
+  HEARTH_URL: 'Where the CLI finds Hearth. Default: the instance of the data directory.',
+  HEARTH_TEST_REQUIRE: 'For `npm test`: `all` makes a part that cannot run a failure.',
+} as const
+
+type Settings = typeof SETTINGS
+type ValueOf<S extends Setting> = S extends { type: 'integer' }
+  ? number
+  : S extends { type: 'choice'; choices: readonly (infer C)[] }
+    ? C
+    : string
+export type Config = { readonly [K in keyof Settings]: ValueOf<Settings[K]> }
+
+/** One or more settings are wrong. `message` has a line for each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/**
+ * Defaults, overridden by the environment, checked.
+ * @throws ConfigError naming every variable that is unknown or out of range, what was expected and what was received
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, machine: Machine): Config {
+  const problems = unknownVariables(env)
+  const config: Record<string, unknown> = {}
+  for (const [key, setting] of Object.entries<Setting>(SETTINGS)) {
+    const text = env[setting.env]
+    const value = text === undefined || text === '' ? defaultOf(setting, machine) : parse(setting, text)
+    if (value === undefined)
+      problems.push(`${setting.env} must be ${expectation(setting)}: received ${JSON.stringify(text)}`)
+    config[key] = value
+  }
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'))
+  return config as Config
+}
+
+/** What a setting takes, in words: "an integer in [0, 65535]". */
+export function expectation(setting: Setting): string {
+  switch (setting.type) {
+    case 'integer':
+      return `an integer in [${setting.minimum}, ${setting.maximum}]`
+    case 'choice':
+      return `one of ${setting.choices.join(', ')}`
+    case 'text':
+      return setting.expected
+    default:
+      return setting satisfies never
+  }
+}
+
+function defaultOf(setting: Setting, machine: Machine): string | number {
+  return typeof setting.default === 'function' ? setting.default(machine) : setting.default
+}
+
+function parse(setting: Setting, text: string): string | number | undefined {
+  switch (setting.type) {
+    case 'integer': {
+      const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+      return number >= setting.minimum && number <= setting.maximum ? number : undefined
+    }
+    case 'choice':
+      return setting.choices.includes(text) ? text : undefined
+    case 'text':
+      return setting.pattern.test(text) ? text : undefined
+    default:
+      return setting satisfies never
+  }
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...Object.values(SETTINGS).map((setting) => setting.env), ...Object.keys(OTHER_VARIABLES)]
+  return Object.keys(env)
+    .filter((name) => name.startsWith('HEARTH_') && !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known)
+      return `${name} is not a setting${near === undefined ? '' : `: did you mean ${near}?`} (docs/config.md has them all)`
+    })
+}
+
+/** The candidate with the fewest edits, when it is near enough to be what was meant. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const scored = candidates.map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+  const best = scored.toSorted((a, b) => a.distance - b.distance)[0]
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 4)) ? best.candidate : undefined
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,58 @@
+// Finds out which real parts the tests can use on this machine. Looks only; starts nothing.
+import { spawnSync } from 'node:child_process'
+import { request } from 'node:http'
+
+/**
+ * @typedef {object} Part
+ * @property {string} name
+ * @property {boolean} on
+ * @property {string} detail what was found, or why it is not there and what to do
+ * @property {Record<string, string>} env for the tests
+ * @property {string[]} files globs of the tests that cannot run without it
+ */
+
+/** @returns {Promise<Part[]>} */
+export async function findParts() {
+  return [redis(), await docker()]
+}
+
+function redis() {
+  const files = ['test/store/**', 'test/e2e/**']
+  for (const program of ['redis-server', 'valkey-server']) {
+    const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' })
+    if (status === 0) {
+      return { name: 'Redis', on: true, detail: stdout.trim(), env: { HEARTH_TEST_REDIS_SERVER: program }, files }
+    }
+  }
+  return { name: 'Redis', on: false, detail: 'no redis-server or valkey-server on the PATH', env: {}, files }
+}
+
+async function docker() {
+  const host = process.env.HEARTH_DOCKER_HOST ?? process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'
+  const files = ['test/**/docker/**', 'test/**/*docker*']
+  try {
+    const version = await getJson(host, '/version')
+    return { name: 'Docker', on: true, detail: `${version.Version} at ${host}`, env: {}, files }
+  } catch (error) {
+    const detail = `no daemon at ${host} (${error.code ?? error.message}): start Docker to run the container tests`
+    return { name: 'Docker', on: false, detail, env: {}, files }
+  }
+}
+
+function getJson(host, path) {
+  const target = host.startsWith('unix://')
+    ? { socketPath: host.slice(7), path }
+    : new URL(path, host.replace('tcp:', 'http:'))
+  return new Promise((resolve, reject) => {
+    const call = request(target, { timeout: 5000 }, async (response) => {
+      try {
+        resolve(JSON.parse(Buffer.concat(await response.toArray()).toString()))
+      } catch (error) {
+        reject(error)
+      }
+    })
+    call.on('timeout', () => call.destroy(new Error('no answer within 5 s')))
+    call.on('error', reject)
+    call.end()
+  })
+}
