@@ -1,0 +1,67 @@
+// Loads a URL on this machine: throughput with many connections, latency with one. Bounded in time and count.
+import { execFile } from 'node:child_process'
+import http from 'node:http'
+import { promisify } from 'node:util'
+
+import autocannon from 'autocannon'
+
+import { percentile } from './result.ts'
+
+const run = promisify(execFile)
+
+/** wrk costs less than a loader in Node, so it leaves more of the machine to what is measured. */
+export async function findLoader(): Promise<'wrk' | 'autocannon'> {
+  return run('wrk', ['--version']).then(
+    () => 'wrk',
+    // wrk exits with 1 after printing its version
+    (error: { code: unknown }) => (error.code === 1 ? 'wrk' : 'autocannon'),
+  )
+}
+
+/** @returns requests per second that were answered with 2xx @throws when any was not */
+export async function throughput(
+  loader: 'wrk' | 'autocannon',
+  url: string,
+  connections: number,
+  seconds: number,
+): Promise<number> {
+  if (loader === 'wrk') {
+    const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, url])
+    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`not every answer of ${url} was 2xx:\n${stdout}`)
+    return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
+  }
+  const result = await autocannon({ url, connections, duration: seconds })
+  if (result.non2xx > 0 || result.errors > 0)
+    throw new Error(`${result.non2xx + result.errors} answers of ${url} were not 2xx`)
+  return result.requests.average
+}
+
+/** One request after the other on one connection. */
+export async function latencies(url: string, count: number): Promise<{ p50Us: number; p99Us: number }> {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  try {
+    for (let warm = 0; warm < count / 4; warm++) await get(url, agent)
+    const times: number[] = []
+    for (let index = 0; index < count; index++) times.push((await get(url, agent)) * 1000)
+    return { p50Us: percentile(times, 0.5), p99Us: percentile(times, 0.99) }
+  } finally {
+    agent.destroy()
+  }
+}
+
+/** @returns milliseconds until the whole answer was there @throws when it is not 2xx */
+export function get(url: string, agent: http.Agent): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const start = performance.now()
+    const request = http.get(url, { agent }, (response) => {
+      response.resume()
+      response.once('error', reject)
+      response.once('end', () => {
+        if (response.statusCode === 200) resolve(performance.now() - start)
+        else
+          reject(new Error(`${url} answered ${response.statusCode} ${String(response.headers['hearth-error'] ?? '')}`))
+      })
+    })
+    request.once('error', reject)
+  })
+}

@@ -1,0 +1,46 @@
+// The command line of the benchmarks.
+import { parseArgs } from 'node:util'
+
+export const SUITE_NAMES = ['warm', 'cold', 'async'] as const
+export type SuiteName = (typeof SUITE_NAMES)[number]
+
+export interface Options {
+  /** Rounds; a figure is the median of one value per round. */
+  readonly runs: number
+  /** Length of one throughput measurement. */
+  readonly seconds: number
+  readonly suites: readonly SuiteName[]
+  readonly json: string | undefined
+}
+
+export const USAGE = `npm run bench -- [--runs N] [--seconds N] [--only ${SUITE_NAMES.join('|')}]… [--json FILE]`
+
+/** @throws TypeError with a message for the user */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      runs: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '3' },
+      only: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+    },
+  })
+  const only = values.only.map((name) => {
+    const suite = SUITE_NAMES.find((each) => each === name)
+    if (suite === undefined) throw new TypeError(`--only must be one of ${SUITE_NAMES.join(', ')}: received ${name}`)
+    return suite
+  })
+  return {
+    runs: positive('--runs', values.runs),
+    seconds: positive('--seconds', values.seconds),
+    suites: only.length === 0 ? SUITE_NAMES : only,
+    json: values.json,
+  }
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number > 0 && number <= 1000) return number
+  throw new TypeError(`${name} must be an integer in [1, 1000]: received ${value}`)
+}
