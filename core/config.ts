@@ -120,6 +120,14 @@ export const SETTINGS = {
     default: 100 * MIB,
     description: 'Largest body of a request, bytes.',
   },
+  maxAsyncBodyBytes: {
+    env: 'HEARTH_MAX_ASYNC_BODY_BYTES',
+    type: 'integer',
+    minimum: 1024,
+    maximum: 100 * MIB,
+    default: 4 * MIB,
+    description: 'Largest body of an async invocation, which waits in Redis, bytes.',
+  },
   maxUploadBytes: {
     env: 'HEARTH_MAX_UPLOAD_BYTES',
     type: 'integer',
@@ -168,6 +176,13 @@ export const SETTINGS = {
     default: 7 * DAY_S,
     description: 'How long records and logs are kept, s.',
   },
+  trustProxy: {
+    env: 'HEARTH_TRUST_PROXY',
+    type: 'choice',
+    choices: ['on', 'off'],
+    default: 'off',
+    description: 'Whether X-Forwarded-* headers are believed: only behind a proxy that sets them.',
+  },
   drainMs: {
     env: 'HEARTH_DRAIN_MS',
     type: 'integer',
@@ -199,10 +214,10 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, Setting>
 
-/** Read by something else than a Hearth process; not settings, and not typos. */
+/** Read by something else than `hearth serve`; not settings, and not typos. Nor is anything under HEARTH_TEST_. */
 export const OTHER_VARIABLES = {
   HEARTH_URL: 'Where the CLI finds Hearth. Default: the instance of the data directory.',
-  HEARTH_TEST_REQUIRE: 'For `npm test`: `all` makes a part that cannot run a failure.',
+  HEARTH_TEST_REQUIRE: 'For `npm test`: `all` makes a part that cannot run, or a skipped test, a failure.',
 } as const
 
 type Settings = typeof SETTINGS
@@ -272,7 +287,7 @@ function parse(setting: Setting, text: string): string | number | undefined {
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = [...Object.values(SETTINGS).map((setting) => setting.env), ...Object.keys(OTHER_VARIABLES)]
   return Object.keys(env)
-    .filter((name) => name.startsWith('HEARTH_') && !known.includes(name))
+    .filter((name) => /^HEARTH_(?!TEST_)/.test(name) && !known.includes(name))
     .map((name) => {
       const near = nearest(name, known)
       return `${name} is not a setting${near === undefined ? '' : `: did you mean ${near}?`} (docs/config.md has them all)`
@@ -286,15 +301,18 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 4)) ? best.candidate : undefined
 }
 
+/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  const at = (i: number, j: number): number => rows[i]?.[j] ?? Infinity
   for (let i = 1; i <= a.length; i++) {
-    const next = [i]
+    const row = [i]
+    rows.push(row)
     for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Infinity
+      row.push(Math.min(replaced, swapped, at(i - 1, j) + 1, at(i, j - 1) + 1))
     }
-    row = next
   }
-  return row[b.length] ?? 0
+  return at(a.length, b.length)
 }
