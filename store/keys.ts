@@ -1,0 +1,60 @@
+// Names every key and channel that Hearth has in Redis. Reads and writes none of them.
+//
+// All names start with the prefix (default "hearth"). The braces are Redis Cluster hash tags: what one script or
+// transaction touches has one tag. {fn:<name>} is everything of one function.
+//
+//   hearth:functions                 SET   names of functions; may name one that is gone
+//   hearth:{fn:<name>}:fn            HASH  live, seq, digest, createdAt, updatedAt; only seq outlives the function
+//   hearth:{fn:<name>}:versions      HASH  number → version as JSON
+//   hearth:{fn:<name>}:lane:…              the function's BullMQ queue
+//   hearth:{fn:<name>}:bodies        HASH  invocation id → body too large for its job
+//   hearth:{fn:<name>}:logs          STREAM the newest log lines
+//   hearth:{fn:<name>}:records       ZSET  ids of records, all with score 0: sorted by id is sorted by time
+//   hearth:{fn:<name>}:records:<state>     the same, by state
+//   hearth:{rec:<x>}:record:<id>     STRING state letter, attempts, ":", record as JSON; x is the last digit of the id
+//   hearth:{rec:<x>}:log:<id>        LIST  log lines of the invocation
+//   hearth:{all}:records[:<state>]   ZSET  ids of the records of all functions
+//   hearth:{lanes}:bells             ZSET  lanes that should be taken from → when they rang
+//   hearth:{lanes}:due               ZSET  every lane → when the sweep looks at it next
+//   hearth:{blob:<digest>}:data      STRING encoding byte, then the bytes
+//   hearth:{blob:<digest>}:refs      SET   who needs the blob; while there is one, the blob does not expire
+//   hearth:functions:changed         channel: names of functions that changed
+//   hearth:{fn:<name>}:logs:more     channel: there are new log lines
+import type { Digest, FunctionName, InvocationId } from '#core/ids'
+import type { RecordState } from '#core/record'
+
+export type Keys = ReturnType<typeof keysWith>
+
+export function keysWith(prefix: string) {
+  return {
+    functions: `${prefix}:functions`,
+    functionsChanged: `${prefix}:functions:changed`,
+    bells: `${prefix}:{lanes}:bells`,
+    due: `${prefix}:{lanes}:due`,
+    function: (name: FunctionName) => `${prefix}:{fn:${name}}:fn`,
+    versions: (name: FunctionName) => `${prefix}:{fn:${name}}:versions`,
+    /** What BullMQ puts before ":lane:". */
+    queuePrefix: (name: FunctionName) => `${prefix}:{fn:${name}}`,
+    bodies: (name: FunctionName) => `${prefix}:{fn:${name}}:bodies`,
+    logs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs`,
+    moreLogs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs:more`,
+    /** The index of a function, or with undefined of all functions. */
+    records: (name: FunctionName | undefined, state?: RecordState) =>
+      `${prefix}:${name === undefined ? '{all}' : `{fn:${name}}`}:records${state === undefined ? '' : `:${state}`}`,
+    record: (id: InvocationId) => `${prefix}:{rec:${shardOf(id)}}:record:${id}`,
+    log: (id: InvocationId) => `${prefix}:{rec:${shardOf(id)}}:log:${id}`,
+    blob: (digest: Digest) => `${prefix}:{blob:${digest}}:data`,
+    blobRefs: (digest: Digest) => `${prefix}:{blob:${digest}}:refs`,
+  }
+}
+
+/** Which of the 16 slots the record of an invocation is in. */
+export function shardOf(id: InvocationId): string {
+  return id.slice(-1)
+}
+
+/** Sorts before every UUIDv7 made at `at` or later: the first 48 bits of one are its time in ms. */
+export function idFloor(at: number): string {
+  const time = Math.max(0, Math.floor(at)).toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}`
+}

@@ -1,0 +1,169 @@
+// Tells processes that a lane may have work. Knows lanes by name only and takes nothing from them.
+//
+// The bells are one sorted set: a lane is in it at most once, and lanes are served in the order in which they rang.
+// Exactly one process hears a bell. From then on that process answers for the lane: a little later it looks whether
+// there is still something waiting, and if so rings again, so that a process with room hears it. The wait doubles
+// while nobody takes anything. When the process dies before that, the sweep (sweep.ts) rings.
+import type { Redis } from 'ioredis'
+
+import { type Clock, sleep } from '#core/clock'
+import type { FunctionName } from '#core/ids'
+
+import { BLOCK_S } from '../connect.ts'
+import type { Keys } from '../keys.ts'
+import { runScript, script } from '../script.ts'
+
+/** How long a process that heard a bell, or took something, has to take more before others are asked, ms. */
+const PASS_ON_MS = 20
+const LONGEST_PASS_ON_MS = 1_000
+/** Pause of the listening loop when Redis is away, ms. */
+const RETRY_MS = 250
+
+/** Rings lanes, and has the sweep look at them no later than ARGV[2]. */
+const RING = script(`
+  for i = 3, #ARGV do
+    redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[i])
+    local due = redis.call('ZSCORE', KEYS[2], ARGV[i])
+    if not due or tonumber(due) > tonumber(ARGV[2]) then redis.call('ZADD', KEYS[2], ARGV[2], ARGV[i]) end
+  end`)
+
+export interface DoorbellContext {
+  /** For commands. */
+  readonly redis: Redis
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly sweepMs: number
+  /** How much waits in a lane now. */
+  waiting(name: FunctionName): Promise<number>
+}
+
+export class Doorbell implements Disposable {
+  readonly #context: DoorbellContext
+  /** To be rung at the end of this turn of the event loop. */
+  readonly #ringing = new Set<FunctionName>()
+  /** Delays that end soon, by lane: the earliest. */
+  readonly #delays = new Map<FunctionName, { readonly at: number; readonly timer: Disposable }>()
+  /** Lanes that this process answers for. */
+  readonly #held = new Map<FunctionName, { unanswered: number; timer: Disposable | undefined }>()
+  #closed = false
+
+  constructor(context: DoorbellContext) {
+    this.#context = context
+  }
+
+  /** Not durable, and never throws: the sweep makes up for a bell that Redis did not get. */
+  ring(name: FunctionName): void {
+    if (this.#ringing.size === 0) setImmediate(() => void this.#flush())
+    this.#ringing.add(name)
+  }
+
+  /** Rings at a time, ms since the epoch; the sweep does it when this process is gone by then. */
+  ringAt(name: FunctionName, at: number): void {
+    const { clock, sweepMs } = this.#context
+    const delay = at - clock.now()
+    if (delay <= 0) return this.ring(name)
+    const earlier = this.#delays.get(name)
+    if (this.#closed || delay > 2 * sweepMs || (earlier !== undefined && earlier.at <= at)) return
+    earlier?.timer[Symbol.dispose]()
+    const timer = clock.after(delay + 1, () => {
+      this.#delays.delete(name)
+      this.ring(name)
+    })
+    this.#delays.set(name, { at, timer })
+  }
+
+  /** This process has taken from the lane: it answers for the rest. */
+  taken(name: FunctionName): void {
+    const held = this.#held.get(name)
+    if (held !== undefined) held.unanswered = 0
+    if (held?.timer === undefined) this.#answer(name, 0)
+  }
+
+  /** This process put something back for which it has no room. */
+  declined(name: FunctionName): void {
+    this.#answer(name, (this.#held.get(name)?.unanswered ?? 0) + 1)
+  }
+
+  /**
+   * Hears bells until the signal aborts; then resolves, with no bell lost.
+   * @param blocking a connection for this alone
+   */
+  async listen(blocking: Redis, onBell: (name: FunctionName) => void, signal: AbortSignal): Promise<void> {
+    let blockingId: number | undefined
+    blocking.on('ready', () => (blockingId = undefined))
+    // Repeated, for it does nothing when it arrives a moment before the command that is to be unblocked.
+    const unblock = (): Disposable =>
+      this.#context.clock.every(10, () => {
+        if (blockingId !== undefined) this.#context.redis.client('UNBLOCK', blockingId).catch(() => {})
+      })
+    using stopping = new DisposableStack()
+    const onAbort = (): void => void stopping.use(unblock())
+    signal.addEventListener('abort', onAbort, { once: true })
+    while (!signal.aborted) {
+      try {
+        blockingId ??= await blocking.client('ID')
+        const bell = await blocking.bzpopmin(this.#context.keys.bells, BLOCK_S)
+        if (bell === null) continue
+        if (signal.aborted) this.ring(bell[1] as FunctionName)
+        else this.#hear(bell[1] as FunctionName, onBell)
+      } catch {
+        await sleep(RETRY_MS, signal, this.#context.clock).catch(() => {})
+      }
+    }
+    signal.removeEventListener('abort', onAbort)
+    await this.#flush()
+  }
+
+  forget(name: FunctionName): void {
+    this.#delays.get(name)?.timer[Symbol.dispose]()
+    this.#delays.delete(name)
+    this.#held.get(name)?.timer?.[Symbol.dispose]()
+    this.#held.delete(name)
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true
+    for (const name of [...this.#delays.keys(), ...this.#held.keys()]) this.forget(name)
+  }
+
+  #hear(name: FunctionName, onBell: (name: FunctionName) => void): void {
+    this.#answer(name, (this.#held.get(name)?.unanswered ?? 0) + 1)
+    onBell(name)
+  }
+
+  /** Looks later whether something still waits. */
+  #answer(name: FunctionName, unanswered: number): void {
+    if (this.#closed) return
+    const held = this.#held.get(name) ?? { unanswered, timer: undefined }
+    this.#held.set(name, held)
+    held.unanswered = unanswered
+    held.timer?.[Symbol.dispose]()
+    const delay = Math.min(PASS_ON_MS * 2 ** Math.max(0, unanswered - 1), LONGEST_PASS_ON_MS)
+    held.timer = this.#context.clock.after(delay, () => void this.#passOn(name))
+  }
+
+  async #passOn(name: FunctionName): Promise<void> {
+    const held = this.#held.get(name)
+    if (held === undefined) return
+    held.timer = undefined
+    try {
+      if ((await this.#context.waiting(name)) > 0) return this.ring(name)
+    } catch {
+      return // Redis is away; the sweep rings.
+    }
+    if (held.timer === undefined && this.#held.get(name) === held) this.#held.delete(name)
+  }
+
+  async #flush(): Promise<void> {
+    const names = [...this.#ringing]
+    this.#ringing.clear()
+    if (names.length === 0) return
+    const { redis, keys, clock, sweepMs } = this.#context
+    const now = clock.now()
+    try {
+      await runScript(redis, RING, [keys.bells, keys.due], [now, now + sweepMs, ...names])
+    } catch {
+      // The sweep finds what waits.
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// The durable account of invocations and their logs. Decides nothing about them.
+import type { Redis } from 'ioredis'
+
+import { type Clock, systemClock } from '#core/clock'
+import { PlatformError } from '#core/errors'
+import { type FunctionName, type InvocationId, parseInvocationId } from '#core/ids'
+import type { InvocationRecord, RecordFilter, RecordPage, RecordStore, StoredLogLine } from '#core/record'
+
+import { guard } from './connect.ts'
+import type { Keys } from './keys.ts'
+import { RecordBuffer } from './records/buffer.ts'
+import { LogTail, newestLines, tailPosition } from './records/log-tail.ts'
+import { decodeRecord } from './records/precedence.ts'
+import { Retention } from './records/retention.ts'
+import { countByFunction, RecordWriter } from './records/writer.ts'
+import type { StoreSettings } from './settings.ts'
+import type { Subscriptions } from './subscriptions.ts'
+
+/** Records and log lines written together. */
+const BATCH = 256
+/** Pause after a failed write, ms. */
+const RETRY_MS = 250
+
+/**
+ * Writes wait in a bounded buffer for at most `flushMs` and go out in batches; while Redis does not answer they stay
+ * there. Reads see everything that this process wrote before.
+ */
+export class RedisRecordStore implements RecordStore {
+  readonly #redis: Redis
+  readonly #keys: Keys
+  readonly #settings: StoreSettings
+  readonly #clock: Clock
+  readonly #buffer: RecordBuffer
+  readonly #writer: RecordWriter
+  readonly #retention: Retention
+  readonly #tail: LogTail
+  #timer: Disposable | undefined
+  #writing: Promise<void> | undefined
+  /** Written since the start. */
+  #batches = 0
+  #failing = false
+  #closed = false
+
+  constructor(
+    redis: Redis,
+    subscriptions: Subscriptions,
+    { keys, settings, clock = systemClock }: { keys: Keys; settings: StoreSettings; clock?: Clock },
+  ) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#settings = settings
+    this.#clock = clock
+    this.#buffer = new RecordBuffer(settings.bufferedRecords)
+    this.#writer = new RecordWriter(redis, keys, settings)
+    this.#retention = new Retention(redis, keys, settings)
+    this.#tail = new LogTail(redis, keys, subscriptions)
+  }
+
+  /** Records and log lines lost because Redis did not answer for too long, since the start. */
+  get dropped(): number {
+    return this.#buffer.dropped
+  }
+
+  write(record: InvocationRecord): void {
+    this.#buffer.add(record)
+    this.#schedule()
+  }
+
+  writeLogs(lines: readonly StoredLogLine[]): void {
+    this.#buffer.addLines(lines)
+    this.#schedule()
+  }
+
+  async flush(): Promise<void> {
+    // Counted, not "until it is empty": under load it may never be.
+    const target = this.#batches + this.#buffer.batches(BATCH) + (this.#writing === undefined ? 0 : 1)
+    while (this.#batches < target && (this.#writing !== undefined || this.#buffer.size > 0)) await this.#writeBatch()
+  }
+
+  async get(id: InvocationId): Promise<InvocationRecord | undefined> {
+    await this.flush()
+    const stored = await guard(this.#redis.get(this.#keys.record(id)))
+    return stored === null ? undefined : decodeRecord(stored)
+  }
+
+  async list(filter: RecordFilter): Promise<RecordPage> {
+    await this.flush()
+    const index = this.#keys.records(filter.function, filter.state)
+    const records: InvocationRecord[] = []
+    let before = filter.cursor === undefined ? undefined : parseCursor(filter.cursor)
+    for (;;) {
+      const ids = await this.#idsBefore(index, before, filter.limit - records.length)
+      for (const record of await this.#load(index, ids)) {
+        if (filter.state === undefined || record.state === filter.state) records.push(record)
+      }
+      before = ids.at(-1) ?? before
+      if (ids.length === 0) return { records }
+      if (records.length >= filter.limit) break
+    }
+    const more = await this.#idsBefore(index, before, 1)
+    return { records, ...(more.length > 0 && before !== undefined ? { next: before } : {}) }
+  }
+
+  async logsOf(id: InvocationId): Promise<readonly StoredLogLine[]> {
+    await this.flush()
+    const stored = await guard(this.#redis.lrange(this.#keys.log(id), 0, -1))
+    return stored.map((line) => JSON.parse(line) as StoredLogLine)
+  }
+
+  async logsOfFunction(name: FunctionName, limit: number): Promise<readonly StoredLogLine[]> {
+    await this.flush()
+    return newestLines(this.#redis, this.#keys.logs(name), limit)
+  }
+
+  /**
+   * "From now on" is from this call, not from the first `next()`. Called in one go, first `followLogs`, then
+   * `logsOfFunction`: no line is missing between the two; one that another process writes at that very moment may
+   * be in both.
+   */
+  followLogs(name: FunctionName, signal: AbortSignal): AsyncIterable<StoredLogLine> {
+    const from = this.flush().then(() => tailPosition(this.#redis, this.#keys.logs(name)))
+    // It is awaited with the first `next()`, which may come much later, or never.
+    from.catch(() => {})
+    return this.#tail.follow(name, from, signal)
+  }
+
+  /** Writes what waits. @throws PlatformError `store-unavailable`; what waited is then lost */
+  async close(): Promise<void> {
+    try {
+      await this.flush()
+    } finally {
+      this.#timer?.[Symbol.dispose]()
+      this.#closed = true
+    }
+  }
+
+  #schedule(): void {
+    if (this.#buffer.size >= BATCH && !this.#failing) void this.#drain()
+    else this.#wait(this.#settings.flushMs)
+  }
+
+  #wait(ms: number): void {
+    if (this.#closed) return
+    this.#timer ??= this.#clock.after(ms, () => {
+      this.#timer = undefined
+      void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#buffer.size > 0) await this.#writeBatch()
+    } catch {
+      // The batch is back in the buffer; flush() and the reads report the failure to those who wait for it.
+      this.#wait(RETRY_MS)
+    }
+  }
+
+  /** Writes one batch, or joins the write that is under way. */
+  #writeBatch(): Promise<void> {
+    this.#writing ??= this.#writeNext().finally(() => (this.#writing = undefined))
+    return this.#writing
+  }
+
+  async #writeNext(): Promise<void> {
+    const batch = this.#buffer.take(BATCH)
+    try {
+      await this.#writer.write(batch)
+      this.#failing = false
+      this.#batches++
+    } catch (error) {
+      this.#buffer.restore(batch)
+      this.#failing = true
+      throw error
+    }
+    await this.#retention.prune(countByFunction(batch.records), this.#clock.now())
+  }
+
+  #idsBefore(index: string, before: InvocationId | undefined, count: number): Promise<InvocationId[]> {
+    const start = before === undefined ? '+' : `(${before}`
+    return guard(this.#redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, count)) as Promise<InvocationId[]>
+  }
+
+  /** Ids whose record has expired are taken out of the index on the way. */
+  async #load(index: string, ids: readonly InvocationId[]): Promise<InvocationRecord[]> {
+    const stored = await Promise.all(ids.map((id) => guard(this.#redis.get(this.#keys.record(id)))))
+    const expired = ids.filter((_, position) => stored[position] === null)
+    if (expired.length > 0) await guard(this.#redis.zrem(index, ...expired))
+    return stored.filter((value) => value !== null).map(decodeRecord)
+  }
+}
+
+function parseCursor(cursor: string): InvocationId {
+  try {
+    return parseInvocationId(cursor)
+  } catch {
+    throw new PlatformError('invalid-request', {
+      detail: `a cursor is the "next" of the page before: received ${JSON.stringify(cursor.slice(0, 80))}`,
+    })
+  }
+}

@@ -1,0 +1,36 @@
+// Which of two accounts of one invocation stands. The same rule runs in Lua (SAVE in writer.ts): keep them in step.
+import type { InvocationRecord, RecordState } from '#core/record'
+
+/** One letter per state; final states are capitals. What a record in Redis begins with, so that Lua need not parse it. */
+export const STATE_LETTERS = {
+  queued: 'q',
+  running: 'r',
+  succeeded: 'S',
+  failed: 'F',
+  'timed-out': 'T',
+  'out-of-memory': 'O',
+  cancelled: 'C',
+} as const satisfies Record<RecordState, string>
+
+/** A final state gives way to a final one only, and an attempt never to an earlier one; else the later write stands. */
+export function supersedes(next: InvocationRecord, current: InvocationRecord): boolean {
+  if (isFinal(current.state) && !isFinal(next.state)) return false
+  return next.attempts.length >= current.attempts.length
+}
+
+function isFinal(state: RecordState): boolean {
+  return state !== 'queued' && state !== 'running'
+}
+
+export function encodeRecord(record: InvocationRecord): string {
+  return `${STATE_LETTERS[record.state]}${record.attempts.length}:${JSON.stringify(record)}`
+}
+
+export function decodeRecord(stored: string): InvocationRecord {
+  return JSON.parse(stored.slice(stored.indexOf(':') + 1)) as InvocationRecord
+}
+
+/** The state that a letter stands for; undefined for anything else. */
+export function stateOfLetter(letter: string): RecordState | undefined {
+  return (Object.keys(STATE_LETTERS) as RecordState[]).find((state) => STATE_LETTERS[state] === letter)
+}
