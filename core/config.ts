@@ -67,8 +67,8 @@ export const SETTINGS = {
   redisUrl: {
     env: 'HEARTH_REDIS_URL',
     type: 'text',
-    pattern: /^(?:(?:rediss?:\/\/|unix:\/|\/).+)?$/,
-    expected: 'redis://…, rediss://…, or the path of a unix socket',
+    pattern: /^(?:(?:rediss?:\/\/|unix:\/\/\/).+)?$/,
+    expected: 'redis://…, rediss://… or unix:///path',
     default: '',
     description: 'Redis to use; empty: a private one is found and started.',
   },

@@ -39,7 +39,7 @@ describe('readConfig()', () => {
     ['HEARTH_PORT', '8e3', 'HEARTH_PORT must be an integer in [0, 65535]: received "8e3"'],
     ['HEARTH_MAX_HEADERS', '-1', 'HEARTH_MAX_HEADERS must be an integer in [16, 2000]: received "-1"'],
     ['HEARTH_LOG_LEVEL', 'loud', 'HEARTH_LOG_LEVEL must be one of debug, info, warn, error, silent: received "loud"'],
-    ['HEARTH_REDIS_URL', 'http://x', 'HEARTH_REDIS_URL must be redis://…, rediss://…, or the path of a unix socket'],
+    ['HEARTH_REDIS_URL', 'http://x', 'HEARTH_REDIS_URL must be redis://…, rediss://… or unix:///path'],
     ['HEARTH_PROT', '1', 'HEARTH_PROT is not a setting: did you mean HEARTH_PORT?'],
     ['HEARTH_COLOUR_OF_THE_SKY', 'blue', 'HEARTH_COLOUR_OF_THE_SKY is not a setting (docs/config.md has them all)'],
   ])('refuses %s=%s', (name, value, message) => {

@@ -49,8 +49,7 @@ function reasonAgainst(path: string, specifier: string): string | undefined {
   const target = targetLayer(path, specifier)
   if (target !== undefined) {
     const allowed = LAYERS[layer]
-    if (target === layer) return specifier.startsWith('#') ? 'inside a layer imports are relative' : undefined
-    if (allowed === undefined) return undefined
+    if (target === layer || allowed === undefined || !Object.hasOwn(LAYERS, target)) return undefined
     if (!allowed.includes(target)) return `${layer} may import ${allowed.join(', ') || 'nothing of ours'}`
     return specifier.startsWith('.') && !path.endsWith('.mjs') ? `across layers it is #${target}/…` : undefined
   }

@@ -1,0 +1,33 @@
+// The list of commands. Each is loaded when it is called, so that `hearth ls` does not wait for what `serve` needs.
+import type { Command } from './command.ts'
+
+interface Entry {
+  readonly summary: string
+  load(): Promise<Command>
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  deploy: {
+    summary: 'Deploy a file or folder as a function',
+    load: async () => (await import('./commands/deploy.ts')).deploy,
+  },
+  invoke: { summary: 'Call a function', load: async () => (await import('./commands/invoke.ts')).invoke },
+  ls: { summary: 'List the functions', load: async () => (await import('./commands/ls.ts')).ls },
+  get: {
+    summary: 'Show a function: versions, state, sandboxes',
+    load: async () => (await import('./commands/get.ts')).get,
+  },
+  logs: {
+    summary: 'Show what a function wrote; -f follows',
+    load: async () => (await import('./commands/logs.ts')).logs,
+  },
+  rm: { summary: 'Remove a function', load: async () => (await import('./commands/rm.ts')).rm },
+  invocations: {
+    summary: 'List invocations, or show one with its logs',
+    load: async () => (await import('./commands/invocations.ts')).invocations,
+  },
+  open: {
+    summary: 'Open a function or the API page in the browser',
+    load: async () => (await import('./commands/open.ts')).open,
+  },
+}

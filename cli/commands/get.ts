@@ -1,0 +1,72 @@
+// hearth get <name>: everything about one function.
+import { connect } from '../client.ts'
+import type { Command } from '../command.ts'
+import { EXIT } from '../exit.ts'
+import type { FunctionStatus, VersionSummary } from '../functions.ts'
+import { fields, localTime, milliseconds, printJson, table } from '../output.ts'
+import type { Colors } from '../terminal.ts'
+
+export const get: Command = {
+  name: 'get',
+  summary: 'Show a function: state, sandboxes, starts, spec, versions.',
+  usage: '<name>',
+  minPositionals: 1,
+  maxPositionals: 1,
+  options: {},
+  examples: [['hearth get hello-js', 'everything about one function']],
+  async run({ positionals: [name = ''], values }, terminal) {
+    const client = await connect(terminal)
+    const path = `/v1/functions/${encodeURIComponent(name)}`
+    const [status, { versions }] = await Promise.all([
+      client.call(path).then((response) => response.json() as Promise<FunctionStatus>),
+      client.call(`${path}/versions`).then((response) => response.json() as Promise<{ versions: VersionSummary[] }>),
+    ])
+    if (values.json === true) printJson(terminal, { ...status, versions })
+    else terminal.out(describe(status, versions, terminal.outColors))
+    return EXIT.ok
+  },
+}
+
+function describe(status: FunctionStatus, versions: readonly VersionSummary[], colors: Colors): string {
+  const { sandboxes, starts, lastStarts, spec } = status
+  const last = lastStarts
+    .toReversed()
+    .map(({ kind, startMs }) => `${kind}${kind === 'warm' ? '' : ` ${milliseconds(startMs)}`}`)
+  const set = Object.entries(spec).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )
+  return [
+    fields(
+      [
+        ['name', colors.bold(status.function)],
+        ['url', status.url],
+        ['state', status.state],
+        ['sandboxes', counts(sandboxes)],
+        ['waiting', `${status.waiting} for room, ${status.queued} in the queue`],
+        ['starts', counts(starts)],
+        ['last', last.join(', ') || '-'],
+        ['spec', set.join(' ')],
+      ],
+      colors,
+    ),
+    table(
+      [['VERSION', 'DEPLOYED', 'FILES', 'DIGEST'], ...versions.map((version) => versionRow(version, status.version))],
+      colors,
+    ),
+  ].join('\n')
+}
+
+function versionRow({ version, createdAt, files, digest }: VersionSummary, live: number): string[] {
+  return [
+    `${version}${version === live ? ' live' : ''}`,
+    localTime(createdAt),
+    String(files.length),
+    digest.slice(0, 12),
+  ]
+}
+
+function counts(of: object): string {
+  return Object.entries(of)
+    .map(([key, count]) => `${count} ${key}`)
+    .join(', ')
+}
