@@ -1,0 +1,139 @@
+// The Wasm host process from outside: starts it with as few rights as node can give, starts it again when it died.
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+
+import type { Clock } from '#core/clock'
+import { PlatformError } from '#core/errors'
+import type { Frame } from '#core/frames'
+
+import { FrameSocket } from '../frame-socket.ts'
+import { bundleHost, type HostBundle } from './host-bundle.ts'
+
+export interface HostProcessOptions {
+  /** Where the bundle of the host goes. */
+  readonly cacheDir: string
+  readonly artifactDir: string
+  /** Workers kept ready. */
+  readonly spares: number
+  readonly moduleCacheBytes: number
+  readonly clock: Clock
+}
+
+/** A host that runs. Everything it carries ends with it. */
+export interface Host {
+  readonly socket: FrameSocket
+  readonly pid: number
+  /** Resolves when it is gone, with how. */
+  readonly gone: Promise<string>
+  onFrame: (frame: Frame) => void
+}
+
+/** More starts than this in the window, and something is wrong that starting again does not mend. */
+const MAX_STARTS = 8
+const START_WINDOW_MS = 60_000
+const STDERR_BYTES = 4_096
+
+export class HostProcess implements AsyncDisposable {
+  readonly #options: HostProcessOptions
+  readonly #starts: number[] = []
+  #bundle: Promise<HostBundle> | undefined
+  #host: Promise<Host> | undefined
+  #child: ChildProcess | undefined
+  #disposed = false
+
+  constructor(options: HostProcessOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The host that runs, started when there is none.
+   * @throws PlatformError `sandbox-unavailable`
+   */
+  get(): Promise<Host> {
+    this.#host ??= this.#start().catch((error: unknown) => {
+      this.#host = undefined
+      throw error
+    })
+    return this.#host
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    const host = await this.#host?.catch(() => undefined)
+    this.#child?.kill('SIGKILL')
+    await host?.gone
+  }
+
+  async #start(): Promise<Host> {
+    this.#admit()
+    const { cacheDir } = this.#options
+    this.#bundle ??= bundleHost(cacheDir)
+    const { mainPath, workerPath } = await this.#bundle.catch((cause: unknown) => {
+      this.#bundle = undefined
+      throw new PlatformError('sandbox-unavailable', { detail: 'the Wasm host could not be bundled', cause })
+    })
+    if (this.#disposed) throw new PlatformError('shutting-down', { detail: 'the Wasm driver is closed' })
+    const child = spawn(process.execPath, this.#arguments(mainPath, workerPath), {
+      cwd: '/',
+      env: {},
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    return this.#connect(child)
+  }
+
+  #arguments(mainPath: string, workerPath: string): string[] {
+    const { artifactDir, cacheDir, spares, moduleCacheBytes } = this.#options
+    return [
+      '--permission',
+      '--allow-worker',
+      `--allow-fs-read=${cacheDir}/*`,
+      `--allow-fs-read=${artifactDir}/*`,
+      '--no-warnings',
+      mainPath,
+      workerPath,
+      String(spares),
+      String(moduleCacheBytes),
+    ]
+  }
+
+  #connect(child: ChildProcess): Host {
+    let stderr = ''
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString()).slice(-STDERR_BYTES)
+    })
+    const gone = Promise.withResolvers<string>()
+    const onGone = (how: string): void => {
+      if (this.#child === child) this.#host = this.#child = undefined
+      gone.resolve(stderr === '' ? how : `${how}: ${lastLine(stderr)}`)
+    }
+    child.once('error', (error) => onGone(error.message))
+    child.once('exit', (code, signal) => onGone(signal === null ? `exit code ${code}` : `signal ${signal}`))
+    const host: Host = {
+      socket: new FrameSocket(child.stdio[3] as Duplex, {
+        onFrame: (frame) => host.onFrame(frame),
+        onClose: () => child.kill('SIGKILL'),
+      }),
+      pid: child.pid ?? 0,
+      gone: gone.promise,
+      onFrame: () => {},
+    }
+    return host
+  }
+
+  #admit(): void {
+    const now = this.#options.clock.monotonic()
+    while (this.#starts.length > 0 && now - this.#starts[0]! > START_WINDOW_MS) this.#starts.shift()
+    if (this.#starts.length >= MAX_STARTS) {
+      throw new PlatformError('sandbox-unavailable', {
+        detail: `the Wasm host died ${MAX_STARTS} times within ${START_WINDOW_MS / 1000} s`,
+        retryAfterS: Math.ceil((this.#starts[0]! + START_WINDOW_MS - now) / 1000),
+      })
+    }
+    this.#starts.push(now)
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trimEnd().split('\n').at(-1) ?? ''
+}

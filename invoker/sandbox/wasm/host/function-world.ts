@@ -1,0 +1,204 @@
+// Guests that export `handle` of runtimes/js/wit/function.wit.
+import { type Clock, systemClock } from '#core/clock'
+
+import { createWasi } from '../wasi/imports.ts'
+import type { Call } from './call.ts'
+import { Cores } from './cores.ts'
+import { Futures } from './futures.ts'
+import type { EgressResponse, Guest, GuestContext, GuestInstance } from './guest.ts'
+import { Image } from './image.ts'
+import { MAX_BODY_BYTES } from '../control.ts'
+import { endOf, failureOf } from './thrown.ts'
+
+type Headers = [string, string][]
+
+interface OutgoingRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+  readonly body: Uint8Array
+}
+interface Response {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Uint8Array
+}
+type FetchResult = { tag: 'ok'; val: EgressResponse } | { tag: 'err'; val: string }
+type Handle = (request: object) => Promise<Response>
+
+/** What a cancelled guest may still do, ms, when it asked to be told. */
+const CANCEL_GRACE_MS = 50
+const LEVEL_WARN = 3
+
+export class FunctionGuest implements Guest {
+  readonly #context: GuestContext
+
+  constructor(context: GuestContext) {
+    this.#context = context
+  }
+
+  async instantiate(): Promise<GuestInstance> {
+    const { manifest, modules, instantiate } = this.#context
+    const cores = new Cores()
+    const host = new FunctionHost(this.#context, cores)
+    const exports = await instantiate!((name) => modules.get(name), host.imports(), cores.instantiate)
+    return new FunctionInstance(exports[manifest.export] as Handle, host, this.#context)
+  }
+}
+
+/** The imports of one instance, and what they have under way. */
+class FunctionHost {
+  readonly futures = new Futures()
+  readonly cores: Cores
+  call: Call | undefined
+  readonly #context: GuestContext
+  readonly #clock: Clock = systemClock
+  #cancelAsked = false
+
+  constructor(context: GuestContext, cores: Cores) {
+    this.#context = context
+    this.cores = cores
+  }
+
+  imports(): Record<string, object> {
+    const { env } = this.#context.spec
+    const host = {
+      log: (_call: number, level: number, message: string) =>
+        this.call?.log(level >= LEVEL_WARN ? 'stderr' : 'stdout', message),
+      random: (count: number) => crypto.getRandomValues(new Uint8Array(Math.min(count, 65_536))),
+      now: () => this.#clock.now(),
+      environment: () => Object.entries(env),
+      sleep: (ms: number) => this.#future<number>((settle) => this.#clock.after(ms, () => settle(0))),
+      fetch: (outgoing: OutgoingRequest) => this.#fetch(outgoing),
+      emitHead: (_call: number, status: number, headers: Headers) => this.call?.giveHead(status, headers),
+      emitChunk: (_call: number, bytes: Uint8Array) => void this.call?.giveChunk(bytes),
+      emitEnd: () => this.call?.giveEnd(),
+      cancelled: () => this.#cancelled(),
+    }
+    const wasi = createWasi({ env, log: (stream, text) => this.call?.log(stream, text) })
+    return { 'hearth:js/host': host, ...wasi.imports }
+  }
+
+  /** Whether the guest will notice that its call is cancelled. */
+  get listening(): boolean {
+    return this.#cancelAsked
+  }
+
+  begin(call: Call): void {
+    this.call = call
+    this.#cancelAsked = false
+  }
+
+  #fetch(outgoing: OutgoingRequest): Promise<FetchResult> {
+    return this.#future((settle) => {
+      const abort = new AbortController()
+      void this.#context.egress
+        .fetch(outgoing, abort.signal)
+        .then((result) => settle(typeof result === 'string' ? { tag: 'err', val: result } : { tag: 'ok', val: result }))
+      return { [Symbol.dispose]: () => abort.abort() }
+    })
+  }
+
+  #cancelled(): Promise<number> {
+    this.#cancelAsked = true
+    const signal = this.call?.cancelled
+    return this.#future((settle) => {
+      const onAbort = (): void => settle(1)
+      if (signal?.aborted === true) queueMicrotask(onAbort)
+      else signal?.addEventListener('abort', onAbort, { once: true })
+      return { [Symbol.dispose]: () => signal?.removeEventListener('abort', onAbort) }
+    })
+  }
+
+  #future<T>(start: (settle: (value: T) => void) => Disposable): Promise<T> {
+    // The guest gets a handle, and gives it back when it has read the value: see Cores.
+    this.cores.handles++
+    return this.futures.make(start)
+  }
+}
+
+class FunctionInstance implements GuestInstance {
+  readonly #handle: Handle
+  readonly #host: FunctionHost
+  readonly #context: GuestContext
+  readonly #image: Image | undefined
+  #broken = false
+
+  constructor(handle: Handle, host: FunctionHost, context: GuestContext) {
+    this.#handle = handle
+    this.#host = host
+    this.#context = context
+    this.#image = context.spec.instances === 'reset' ? new Image(host.cores) : undefined
+  }
+
+  async run(call: Call): Promise<void> {
+    const body = await call.body.readAll(MAX_BODY_BYTES)
+    if (call.cancelled.aborted) return call.stopped()
+    if (body === undefined) {
+      return call.fail({ type: 'RequestTooLarge', message: `a request body has at most ${MAX_BODY_BYTES} bytes` })
+    }
+    this.#host.begin(call)
+    const stopped = Promise.withResolvers<void>()
+    const onCancel = (): void => this.#stop(call, stopped.resolve)
+    call.cancelled.addEventListener('abort', onCancel, { once: true })
+    await Promise.race([this.#handleCall(call, body), stopped.promise])
+    call.cancelled.removeEventListener('abort', onCancel)
+    this.#host.call = undefined
+  }
+
+  recycle(): boolean {
+    // A value that is still to come would be written into the next call's memory.
+    if (this.#broken || this.#host.futures.size > 0) return false
+    return this.#image === undefined || this.#image.restore()
+  }
+
+  abandon(): void {
+    this.#broken = true
+    this.#host.futures.poison()
+  }
+
+  async #handleCall(call: Call, body: Uint8Array): Promise<void> {
+    const { id, method, target, origin, headers, attempt, deadline } = call.head
+    const request = {
+      call: call.number,
+      method,
+      url: origin + target,
+      headers,
+      body,
+      invocation: id,
+      attempt,
+      deadline,
+    }
+    try {
+      const response = await this.#handle(request)
+      if (call.cancelled.aborted) return call.stopped()
+      if (response.status === 0) call.done()
+      else call.respond(response.status, response.headers, response.body, true)
+    } catch (thrown) {
+      if (call.cancelled.aborted) return call.stopped()
+      this.#fail(call, thrown)
+    }
+  }
+
+  #fail(call: Call, thrown: unknown): void {
+    const failure = failureOf(thrown)
+    const memory = { bytes: this.#host.cores.memoryBytes, limitMiB: this.#context.spec.memoryMiB }
+    // What the guest returns as its failure leaves the instance whole; an exception does not.
+    if (thrown instanceof Error && !('payload' in thrown)) this.#broken = true
+    const end = endOf(thrown, failure, memory)
+    if (end === undefined) return call.fail(failure)
+    this.#broken = true
+    call.end(end)
+  }
+
+  /** The guest is not running now, or this would not run: when it does not stop by itself, it never goes on. */
+  #stop(call: Call, onStopped: () => void): void {
+    const stop = (): void => {
+      if (!call.over) this.#broken = true
+      call.stopped()
+      onStopped()
+    }
+    if (this.#host.listening) systemClock.after(CANCEL_GRACE_MS, stop)
+    else stop()
+  }
+}

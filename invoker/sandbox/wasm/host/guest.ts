@@ -1,0 +1,60 @@
+// What the three kinds of guest (function world, wasi-http, command) have in common for who runs them.
+import type { Call } from './call.ts'
+import type { LoadMessage } from './messages.ts'
+
+/** Loaded code. */
+export interface Guest {
+  /** A new instance, ready for its first call. @throws what the guest's own initialisation throws */
+  instantiate(): Promise<GuestInstance>
+}
+
+/** Runs one call at a time. */
+export interface GuestInstance {
+  /**
+   * Runs a call to its end and tells it what came of it. Never rejects. When the call is cancelled, the instance stops
+   * as soon as its guest is not running, without asking it for long.
+   */
+  run(call: Call): Promise<void>
+  /**
+   * Makes it fit for the next call under the given policy. Called at least one turn of the event loop after `run` has
+   * resolved.
+   * @returns false when it must be thrown away
+   */
+  recycle(policy: 'reset' | 'warm'): boolean
+  /** Lets go of everything that it still waits for. */
+  abandon(): void
+}
+
+/** What a guest may use of its sandbox. */
+export interface GuestContext extends Pick<LoadMessage, 'manifest' | 'modules' | 'spec'> {
+  /** The export of the glue's module; absent for commands. */
+  readonly instantiate: Instantiate | undefined
+  readonly egress: Egress
+}
+
+export type Instantiate = (
+  getCore: (name: string) => WebAssembly.Module | undefined,
+  imports: Readonly<Record<string, object>>,
+  instantiateCore: (
+    module: WebAssembly.Module,
+    imports: Record<string, Record<string, unknown>>,
+  ) => WebAssembly.Instance,
+) => Promise<Record<string, unknown>>
+
+export interface HttpMessage {
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Uint8Array
+}
+export interface EgressRequest extends HttpMessage {
+  readonly method: string
+  readonly url: string
+}
+export interface EgressResponse extends HttpMessage {
+  readonly status: number
+}
+
+/** The guest's only network. */
+export interface Egress {
+  /** @returns a text that says why there is no response */
+  fetch(request: EgressRequest, signal: AbortSignal): Promise<EgressResponse | string>
+}

@@ -1,0 +1,28 @@
+// What the host's main thread and its workers post to each other beside frames (which are posted as ArrayBuffers).
+import type { WasmLoadHead } from '../control.ts'
+import type { WasmManifest } from '../artifact.ts'
+
+/** To a generic worker: it is the sandbox of this channel from now on. */
+export interface AssignMessage {
+  readonly kind: 'assign'
+  readonly channel: number
+}
+
+/** To an assigned worker: code, compiled. The modules share their machine code with all other workers. */
+export interface LoadMessage {
+  readonly kind: 'load'
+  readonly spec: WasmLoadHead['spec']
+  readonly manifest: WasmManifest
+  /** Where the glue is; empty for commands. */
+  readonly gluePath: string
+  /** By the names that the glue asks for. */
+  readonly modules: ReadonlyMap<string, WebAssembly.Module>
+}
+
+/** To an assigned worker: the artifact could not be read. */
+export interface LoadFailedMessage {
+  readonly kind: 'load-failed'
+  readonly message: string
+}
+
+export type ToWorker = AssignMessage | LoadMessage | LoadFailedMessage

@@ -1,0 +1,102 @@
+// A sandbox from inside its worker: answers the frames of its channel.
+import { type Frame, FrameFlag, FrameType, type InvokeHead, PROTOCOL, type ReadyHead, splitHead } from '#core/frames'
+import type { FunctionFailure } from '#core/outcome'
+
+import type { LoadResult } from '../../driver.ts'
+import type { FrameSocket } from '../../frame-socket.ts'
+import { ControlType } from '../control.ts'
+import { Call } from './call.ts'
+import { EgressClient } from './egress-client.ts'
+import { FunctionGuest } from './function-world.ts'
+import type { Guest, GuestContext, Instantiate } from './guest.ts'
+import { Instances } from './instances.ts'
+import type { LoadFailedMessage, LoadMessage } from './messages.ts'
+import { failureOf } from './thrown.ts'
+
+export interface SandboxAgentOptions {
+  readonly socket: FrameSocket
+  readonly channel: number
+  readonly importGlue: (path: string) => Promise<unknown>
+}
+
+export class SandboxAgent {
+  readonly #options: SandboxAgentOptions
+  readonly #calls = new Map<number, Call>()
+  readonly #egress: EgressClient
+  #instances: Instances | undefined
+
+  constructor(options: SandboxAgentOptions) {
+    this.#options = options
+    this.#egress = new EgressClient(options.socket, options.channel)
+    const ready: ReadyHead = { protocol: PROTOCOL, runtime: 'wasm' }
+    this.#send(FrameType.ready, JSON.stringify(ready))
+  }
+
+  async load(message: LoadMessage | LoadFailedMessage): Promise<void> {
+    if (message.kind === 'load-failed') return this.#loaded({ loaded: false, failure: broken(message.message) })
+    try {
+      const instances = new Instances(await this.#guest(message), message.spec.instances)
+      await instances.start()
+      this.#instances = instances
+      this.#loaded({ loaded: true })
+    } catch (error) {
+      this.#loaded({ loaded: false, failure: failureOf(error) })
+    }
+  }
+
+  receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.invoke:
+        return this.#invoke(frame)
+      case FrameType.ping:
+        return this.#send(FrameType.pong, '')
+      case ControlType.answer:
+        return this.#egress.answer(frame)
+      default:
+        this.#calls.get(frame.call)?.receive(frame)
+    }
+  }
+
+  #invoke(frame: Frame): void {
+    const { head, body } = splitHead(frame.payload)
+    const call = new Call({
+      ...this.#options,
+      number: frame.call,
+      head: head as InvokeHead,
+      onOver: () => this.#calls.delete(frame.call),
+    })
+    this.#calls.set(frame.call, call)
+    call.body.push(body, (frame.flags & FrameFlag.end) !== 0)
+    const instances = this.#instances
+    if (instances === undefined) return call.fail(broken('nothing is loaded'))
+    instances.with((instance) => instance.run(call)).catch((error: unknown) => call.fail(failureOf(error)))
+  }
+
+  async #guest(message: LoadMessage): Promise<Guest> {
+    const { manifest, modules, spec, gluePath } = message
+    const glue =
+      gluePath === '' ? undefined : ((await this.#options.importGlue(gluePath)) as { instantiate: Instantiate })
+    const context: GuestContext = { manifest, modules, spec, egress: this.#egress, instantiate: glue?.instantiate }
+    switch (manifest.world) {
+      case 'function':
+        return new FunctionGuest(context)
+      case 'wasi-http':
+      case 'command':
+      default:
+        throw new Error(`a Wasm world that this version runs: received ${JSON.stringify(manifest.world)}`)
+    }
+  }
+
+  #loaded(result: LoadResult): void {
+    this.#send(FrameType.loaded, JSON.stringify(result))
+  }
+
+  #send(type: FrameType, payload: string): void {
+    const { socket, channel } = this.#options
+    socket.send({ type, flags: FrameFlag.none, channel, call: 0 }, Buffer.from(payload))
+  }
+}
+
+function broken(message: string): FunctionFailure {
+  return { type: 'LoadError', message }
+}

@@ -1,0 +1,24 @@
+// The part of the WebAssembly interface that this folder uses. It is not in TypeScript's `esnext`, and its `dom`
+// would let code use what only browsers have.
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array)
+    static imports(module: Module): { module: string; name: string; kind: string }[]
+  }
+  class Instance {
+    constructor(module: Module, imports?: object)
+    readonly exports: Record<string, unknown>
+  }
+  class Memory {
+    readonly buffer: ArrayBuffer
+  }
+  class Table {
+    readonly length: number
+  }
+  class Global {
+    value: unknown
+  }
+  class RuntimeError extends Error {}
+  function compile(bytes: Uint8Array): Promise<Module>
+  function validate(bytes: Uint8Array): boolean
+}
