@@ -15,7 +15,8 @@
 //   loaded  JSON of LoadResult (invoker/sandbox/driver.ts), call 0, once
 //   head    u32 length + JSON of ResponseHead, then the first bytes of the body; END when they are all of it
 //   failure JSON of FunctionFailure; ends the call, in mid-response too
-//   done    empty: the call is over and its log lines are sent (where no frame before had DONE)
+//   done    empty, or JSON of CallEnd: the call is over and its log lines are sent (where no
+//           frame before had DONE)
 //   log     f64 ms since the epoch, u8 1 stdout or 2 stderr, UTF-8 text without line end; call 0 outside of a call
 //   both ways
 //   body    bytes; END with the last
@@ -69,6 +70,9 @@ export interface InvokeHead {
   /** ms since the epoch */
   readonly deadline: number
 }
+
+/** What a call ran in came to its end with it, and the sandbox lives on: a process or an instance for each call. */
+export type CallEnd = { readonly kind: 'exited'; readonly detail: string } | { readonly kind: 'out-of-memory' }
 
 export interface Frame {
   readonly type: number

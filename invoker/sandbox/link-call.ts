@@ -1,5 +1,6 @@
 // One call over a link: its request goes out, its response comes in, both within their windows.
 import {
+  type CallEnd,
   CHUNK_BYTES,
   type Frame,
   FrameError,
@@ -15,7 +16,7 @@ import type { Body, Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 
 import type { FrameSocket } from './frame-socket.ts'
-import { MAX_LOG_BYTES, readFailure, readLog } from './link-messages.ts'
+import { MAX_LOG_BYTES, readCallEnd, readFailure, readLog } from './link-messages.ts'
 import { readResponseHead } from './response-head.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -31,6 +32,7 @@ export interface LinkCallOptions {
 
 export class LinkCall {
   readonly #options: LinkCallOptions
+  #memoryMiB = 0
   #status: number | undefined
   /** The response was not one that can be sent. */
   #failed: Outcome | undefined
@@ -50,7 +52,8 @@ export class LinkCall {
   }
 
   start(invocation: Invocation, deadline: number): void {
-    const { request } = invocation
+    const { request, version } = invocation
+    this.#memoryMiB = version.spec.memoryMiB
     const head: InvokeHead = {
       id: invocation.id,
       method: request.method,
@@ -93,7 +96,7 @@ export class LinkCall {
       case FrameType.window:
         return this.#onWindow(frame)
       case FrameType.done:
-        return this.#onDone(frame.flags)
+        return this.#onDone(frame.flags, frame.payload)
       default:
         throw new FrameError(`a sandbox does not send frames of type ${frame.type} in a call`)
     }
@@ -133,12 +136,17 @@ export class LinkCall {
     if (this.#failed === undefined) this.#options.sink.end()
   }
 
-  #onDone(flags: number): void {
+  #onDone(flags: number, end?: Frame['payload']): void {
     if ((flags & FrameFlag.cancelled) !== 0) return this.settle({ kind: 'cancelled' })
+    if (end !== undefined && end.length > 0) return this.settle(this.#outcomeOf(readCallEnd(parseJson(end))))
     if (this.#failed !== undefined) return this.settle(this.#failed)
     if (this.#ended && this.#status !== undefined) return this.settle({ kind: 'responded', status: this.#status })
     const message = this.#responding ? 'the response was not completed' : 'the function gave no response'
     this.settle({ kind: 'failed', failure: { type: 'NoResponse', message } })
+  }
+
+  #outcomeOf(end: CallEnd): Outcome {
+    return end.kind === 'exited' ? end : { kind: 'out-of-memory', limitMiB: this.#memoryMiB }
   }
 
   #onLog(frame: Frame): void {

@@ -1,5 +1,5 @@
 // Reads what a sandbox says about itself: log lines, failures, how loading went. Believes none of it to be well-formed.
-import { type Frame, FrameError } from '#core/frames'
+import { type CallEnd, type Frame, FrameError } from '#core/frames'
 import type { LogLine } from '#core/invocation'
 import type { FunctionFailure } from '#core/outcome'
 
@@ -25,6 +25,14 @@ export function readLoadResult(value: unknown): LoadResult {
   if (result?.loaded === true) return { loaded: true }
   const failure = readFailure(result?.failure)
   return { ...(result as object), loaded: false, failure }
+}
+
+/** @throws FrameError */
+export function readCallEnd(value: unknown): CallEnd {
+  const end = value as Partial<Record<'kind' | 'detail', unknown>> | null
+  if (end?.kind === 'out-of-memory') return { kind: 'out-of-memory' }
+  if (end?.kind === 'exited') return { kind: 'exited', detail: text(end.detail, 1_024, 'unknown') }
+  throw new FrameError('a call ends as exited or out-of-memory')
 }
 
 /** Whatever a sandbox says its failure was, as text of bounded length. */

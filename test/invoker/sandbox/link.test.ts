@@ -167,6 +167,17 @@ describe('SandboxLink.invoke()', () => {
     expect(await link.invoke(invocation(), new RecordingSink(), abort.signal)).toEqual({ kind: 'cancelled' })
   })
 
+  it('takes the end of what a call ran in for the outcome, and runs others', async () => {
+    const { link } = connect((frame, peer) => {
+      if (frame.type !== FrameType.invoke) return
+      const end = frame.call === 1 ? { kind: 'exited', detail: 'trap: unreachable' } : { kind: 'out-of-memory' }
+      peer.send(header(FrameType.done, frame.call, FrameFlag.done), Buffer.from(JSON.stringify(end)))
+    })
+    const run = () => link.invoke(invocation(), new RecordingSink(), never)
+    expect(await run()).toEqual({ kind: 'exited', detail: 'trap: unreachable' })
+    expect(await run()).toEqual({ kind: 'out-of-memory', limitMiB: 256 })
+  })
+
   it('turns a failure frame into a failed outcome, in mid-response too', async () => {
     const failure = { type: 'TypeError', message: 'no', stack: 'TypeError: no\n  at x' }
     const { link } = connect((frame, peer) => {

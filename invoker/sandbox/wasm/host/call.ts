@@ -1,6 +1,7 @@
 // One call in a worker, as its guest sees it: a request body to read, a response to give, a log. Speaks frames.
 import { systemClock } from '#core/clock'
 import {
+  type CallEnd,
   CHUNK_BYTES,
   FrameFlag,
   FrameType,
@@ -16,8 +17,6 @@ import { MAX_BODY_BYTES } from '../control.ts'
 import { BodyQueue } from './body-queue.ts'
 
 type Headers = readonly (readonly [string, string])[]
-/** The end of what a call ran in, where the sandbox lives on. */
-export type CallEnd = { readonly kind: 'exited'; readonly detail: string } | { readonly kind: 'out-of-memory' }
 
 export interface CallOptions {
   readonly socket: FrameSocket

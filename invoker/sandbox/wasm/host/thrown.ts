@@ -1,7 +1,6 @@
 // What it means that a guest threw. Pure.
+import type { CallEnd } from '#core/frames'
 import type { FunctionFailure } from '#core/outcome'
-
-import type { CallEnd } from './call.ts'
 
 const MIB = 1_048_576
 
@@ -27,5 +26,6 @@ export function endOf(
   if (!(thrown instanceof WebAssembly.RuntimeError)) return undefined
   // A guest that cannot have more memory aborts. Nothing says why; having most of what it may have is the sign of it.
   if (memory.bytes > (memory.limitMiB * MIB) / 2 && /unreachable/.test(thrown.message)) return { kind: 'out-of-memory' }
-  return { kind: 'exited', detail: `trap: ${thrown.message.replace(/^wasm trap: /, '')}` }
+  const what = thrown.message.replace(/^wasm trap: /, '').replace(/^wasm `(\w+)` instruction executed$/, '$1')
+  return { kind: 'exited', detail: `trap: ${what}` }
 }
