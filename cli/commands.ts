@@ -3,7 +3,7 @@ import type { Command } from './command.ts'
 
 interface Entry {
   readonly summary: string
-  load(): Promise<Command>
+  readonly load: () => Promise<Command>
 }
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
