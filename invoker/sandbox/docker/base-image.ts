@@ -1,0 +1,73 @@
+// Makes a base image without a registry: the programs of this machine with their libraries, imported as a tar stream.
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+
+import type Docker from 'dockerode'
+import { pack, type Pack } from 'tar-stream'
+
+import { filesOf, type ImageFiles } from './closure.ts'
+import type { ContainerRuntime } from './recipes.ts'
+import { readReports } from './streams.ts'
+
+const TEXTS: Readonly<Record<string, string>> = {
+  'etc/passwd':
+    'root:x:0:0:root:/root:/sbin/nologin\nhearth:x:1000:1000::/tmp:/sbin/nologin\nnobody:x:65534:65534::/:/sbin/nologin\n',
+  'etc/group': 'root:x:0:\nhearth:x:1000:\nnogroup:x:65534:\n',
+}
+const PATH = '/usr/local/bin:/usr/bin:/bin'
+const MIB = 1024 * 1024
+
+export interface BaseImageOptions {
+  readonly docker: Docker
+  readonly runtime: ContainerRuntime
+  /** `repository:tag` that the image gets. */
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly onProgress: (message: string) => void
+}
+
+/** @throws Error in words for people */
+export async function makeBaseImage(options: BaseImageOptions, signal: AbortSignal): Promise<void> {
+  const { docker, runtime, name, labels, onProgress } = options
+  onProgress(`making a base image from the ${runtime === 'node' ? 'node' : 'python3'} of this machine`)
+  const files = await filesOf(runtime)
+  const archive = pack()
+  const [repo, tag] = name.split(':')
+  const changes = [`ENV PATH=${PATH}`, ...Object.entries(labels).map(([key, value]) => `LABEL ${key}=${value}`)]
+  const written = writeFiles(archive, files, onProgress)
+  written.catch((error: Error) => archive.destroy(error))
+  const reports = await docker.importImage(Readable.from(archive), { repo, tag, changes })
+  await readReports(reports, () => {}, signal)
+  await written
+}
+
+async function writeFiles(archive: Pack, files: ImageFiles, onProgress: (message: string) => void): Promise<void> {
+  for (const path of parentsOf([...files.keys(), '/tmp/x', '/fn/x', '/root/x', '/run/hearth/x'])) {
+    archive.entry({ name: path.slice(1), type: 'directory', mode: path === '/tmp' ? 0o1777 : 0o755 })
+  }
+  for (const [path, text] of Object.entries(TEXTS)) archive.entry({ name: path, mode: 0o644 }, text)
+  let bytes = 0
+  let told = 0
+  for (const [path, source] of files) {
+    const { size, mode } = await stat(source)
+    const entry = archive.entry({ name: path.slice(1), size, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 })
+    await pipeline(createReadStream(source), entry)
+    bytes += size
+    if (bytes - told < 32 * MIB) continue
+    told = bytes
+    onProgress(`base image: ${Math.round(bytes / MIB)} MiB`)
+  }
+  archive.finalize()
+}
+
+/** Every folder above the paths, outermost first. */
+function parentsOf(paths: readonly string[]): readonly string[] {
+  const found = new Set<string>(['/etc'])
+  for (const path of paths) {
+    for (let dir = dirname(path); dir !== '/' && !found.has(dir); dir = dirname(dir)) found.add(dir)
+  }
+  return [...found].toSorted((a, b) => (a < b ? -1 : 1))
+}

@@ -1,0 +1,113 @@
+// One running container behind the driver contract.
+import { readFile } from 'node:fs/promises'
+
+import type Docker from 'dockerode'
+
+import type { SandboxId } from '#core/ids'
+import type { Invocation, ResponseSink } from '#core/invocation'
+import type { Outcome } from '#core/outcome'
+import { packFiles } from '#core/pack'
+import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
+
+import type { Code, LoadResult, Sandbox, Termination } from '../driver.ts'
+import type { FrameSocket } from '../frame-socket.ts'
+import type { SandboxLink } from '../link.ts'
+import type { AgentSocket } from './agent-socket.ts'
+import { killAtOnce, removeContainer } from './kill.ts'
+import type { LastWords } from './last-words.ts'
+import type { Terminations } from './terminations.ts'
+
+/** What the agents of node and python must know to load code; the files follow as a pack (core/pack.ts). */
+interface LoadHead {
+  readonly function: string
+  readonly version: number
+  /** `file.export`, or empty. */
+  readonly handler: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+export interface DockerSandboxParts {
+  readonly id: SandboxId
+  readonly memoryMiB: number
+  readonly container: Docker.Container
+  readonly agentSocket: AgentSocket
+  readonly socket: FrameSocket
+  readonly link: SandboxLink
+  readonly terminations: Terminations
+  readonly lastWords: LastWords
+  /** When the agent's connection is gone. */
+  readonly disconnected: Promise<void>
+}
+
+export class DockerSandbox implements Sandbox {
+  readonly id: SandboxId
+  readonly ended: Promise<Termination>
+  readonly #parts: DockerSandboxParts
+  readonly #ended = Promise.withResolvers<Termination>()
+  /** 0 until it is known. */
+  #pid = 0
+  #disposal: Promise<void> | undefined
+
+  constructor(parts: DockerSandboxParts) {
+    this.id = parts.id
+    this.ended = this.#ended.promise
+    this.#parts = parts
+    void parts.disconnected.then(() => this.#onDisconnected())
+    void this.#findPid()
+  }
+
+  async load(code: Code, signal: AbortSignal): Promise<LoadResult> {
+    const files = await Promise.all(
+      code.files.map(async ({ path, localPath }) => [path, await readFile(localPath, { signal })] as const),
+    )
+    const { function: name, version, spec } = code
+    const head: LoadHead = { function: name, version, handler: spec.handler, env: spec.env }
+    const result = await this.#parts.link.load(head, packFiles(new Map(files)))
+    if (result !== undefined) return result
+    const { kind, ...end } = outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
+    const message = 'detail' in end ? `the sandbox ended while it loaded the code: ${end.detail}` : kind
+    return { loaded: false, failure: { type: 'SandboxEnded', message } }
+  }
+
+  async invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+    const outcome = await this.#parts.link.invoke(invocation, sink, signal)
+    return outcome ?? outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
+  }
+
+  responsive(timeoutMs: number): Promise<boolean> {
+    return this.#parts.link.responsive(timeoutMs)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#dispose()
+    return this.#disposal
+  }
+
+  async #onDisconnected(): Promise<void> {
+    const { container, link, lastWords, terminations } = this.#parts
+    link.close()
+    if (this.#disposal !== undefined) return
+    this.#ended.resolve(await terminations.classify(container.id, () => lastWords.text))
+  }
+
+  async #dispose(): Promise<void> {
+    const { container, agentSocket, socket, link, terminations } = this.#parts
+    // Once the connection is lost its end is being classified, which a removal would disturb.
+    if (socket.closed) await this.ended
+    else this.#ended.resolve({ cause: 'disposed' })
+    killAtOnce(this.#pid, container.id)
+    link.close()
+    socket.close()
+    await Promise.all([removeContainer(container), agentSocket[Symbol.asyncDispose]()])
+    terminations.forget(container.id)
+  }
+
+  async #findPid(): Promise<void> {
+    try {
+      const { State: state } = await this.#parts.container.inspect()
+      this.#pid = state.Pid
+    } catch {
+      // It has ended already.
+    }
+  }
+}

@@ -1,0 +1,171 @@
+'use strict'
+// Takes the code of one function version: writes its files, finds the entry and what it exports.
+const fs = require('node:fs')
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
+
+const { failureOf } = require('./call.cjs')
+const { describe } = require('./web.cjs')
+
+const CODE_DIR = '/fn'
+const EXTENSIONS = ['.mjs', '.js', '.cjs', '.ts', '.mts', '.cts']
+const NAMES = ['index', 'main', 'handler', 'app']
+const CONDITIONS = ['node', 'import', 'module-sync', 'require', 'default']
+
+/** Writes files as their bytes arrive, so that code is never in memory twice. The format is in core/pack.ts. */
+class Unpacker {
+  #parser = this.#parse()
+  #parts = []
+  #have = 0
+  #want
+
+  constructor() {
+    this.#want = this.#parser.next().value
+  }
+
+  push(bytes) {
+    this.#parts.push(bytes)
+    this.#have += bytes.length
+    while (this.#want !== undefined && this.#have > 0 && this.#have >= this.#want.least) {
+      const all = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts)
+      const size = Math.min(all.length, this.#want.most)
+      this.#parts = [all.subarray(size)]
+      this.#have -= size
+      this.#want = this.#parser.next(all.subarray(0, size)).value
+    }
+  }
+
+  end() {
+    if (this.#want !== undefined) throw new Error('the code ended too early')
+  }
+
+  *#parse() {
+    for (let files = yield* readNumber(); files > 0; files--) {
+      const length = yield* readNumber()
+      const name = length === 0 ? '' : (yield { least: length, most: length }).toString('utf8')
+      const file = openFile(name)
+      for (let left = yield* readNumber(); left > 0;) {
+        const bytes = yield { least: 1, most: left }
+        fs.writeSync(file, bytes)
+        left -= bytes.length
+      }
+      fs.closeSync(file)
+    }
+  }
+}
+
+function* readNumber() {
+  return (yield { least: 4, most: 4 }).readUInt32LE(0)
+}
+
+function openFile(name) {
+  const parts = name.split('/')
+  if (
+    name.startsWith('/') ||
+    name.includes('\0') ||
+    parts.some((part) => part === '' || part === '.' || part === '..')
+  ) {
+    throw new Error(`the path of a file must be relative and inside of the function: received ${JSON.stringify(name)}`)
+  }
+  const target = path.join(CODE_DIR, ...parts)
+  fs.mkdirSync(path.dirname(target), { recursive: true })
+  return fs.openSync(target, 'w', 0o755)
+}
+
+/**
+ * Imports the function.
+ * @returns `{ style: 'fetch' | 'event', handler }`
+ */
+async function importFunction(handlerName) {
+  const { file, exportName } = handlerName === '' ? { file: conventionalEntry() } : namedEntry(handlerName)
+  const namespace = await import(pathToFileURL(file))
+  return exportName === undefined
+    ? chooseExport(namespace, path.basename(file))
+    : chooseNamed(namespace, exportName, path.basename(file))
+}
+
+function namedEntry(handlerName) {
+  const dot = handlerName.lastIndexOf('.')
+  const base = path.join(CODE_DIR, handlerName.slice(0, dot))
+  const file = [base, ...EXTENSIONS.map((extension) => base + extension)].find(isFile)
+  if (file === undefined) {
+    throw new Error(
+      `handler ${handlerName}: no file ${handlerName.slice(0, dot)} with an extension of ${EXTENSIONS.join(' ')}`,
+    )
+  }
+  return { file, exportName: handlerName.slice(dot + 1) }
+}
+
+function conventionalEntry() {
+  const stated = packageEntry()
+  const bases = stated === undefined ? [] : [stated, ...EXTENSIONS.map((extension) => stated + extension)]
+  for (const name of stated === undefined ? NAMES : [path.join(stated, 'index')]) {
+    bases.push(...EXTENSIONS.map((extension) => name + extension))
+  }
+  const file = bases.map((base) => path.join(CODE_DIR, base)).find(isFile)
+  if (file !== undefined) return file
+  if (stated !== undefined) throw new Error(`package.json names ${stated} as its entry: there is no such file`)
+  const only = fs.readdirSync(CODE_DIR).filter((name) => EXTENSIONS.includes(path.extname(name)))
+  if (only.length === 1) return path.join(CODE_DIR, only[0])
+  throw new Error(
+    `no entry: expected package.json with "main" or "exports", or one of ${NAMES.join(', ')} with an extension of ${EXTENSIONS.join(' ')}`,
+  )
+}
+
+function packageEntry() {
+  const file = path.join(CODE_DIR, 'package.json')
+  if (!isFile(file)) return undefined
+  const { exports, main } = JSON.parse(fs.readFileSync(file, 'utf8'))
+  let target = exports?.['.'] ?? exports
+  while (typeof target === 'object' && target !== null) {
+    target = Array.isArray(target) ? target[0] : target[CONDITIONS.find((condition) => condition in target)]
+  }
+  return [target, main].find((entry) => typeof entry === 'string' && entry !== '')
+}
+
+function isFile(file) {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+function chooseExport(namespace, fileName) {
+  for (const candidate of [namespace.default, namespace.default?.default, namespace]) {
+    if (typeof candidate?.fetch === 'function') return { style: 'fetch', handler: candidate.fetch.bind(candidate) }
+    if (typeof candidate === 'function') return { style: 'fetch', handler: candidate }
+    if (typeof candidate?.handler === 'function') return { style: 'event', handler: candidate.handler.bind(undefined) }
+  }
+  const names = Object.keys(namespace).join(', ') || 'nothing'
+  throw new Error(`${fileName} must export default a fetch handler, or a function named handler: it exports ${names}`)
+}
+
+function chooseNamed(namespace, exportName, fileName) {
+  const value = namespace[exportName] ?? namespace.default?.[exportName]
+  if (exportName === 'default') return chooseExport({ default: value }, fileName)
+  if (typeof value?.fetch === 'function') return { style: 'fetch', handler: value.fetch.bind(value) }
+  if (typeof value === 'function') return { style: exportName === 'fetch' ? 'fetch' : 'event', handler: value }
+  throw new Error(`${fileName} must export a function named ${exportName}: received ${describe(value)}`)
+}
+
+/** A failed load as LoadResult (invoker/sandbox/driver.ts), with the place in the user's code when it is known. */
+function failedLoad(error) {
+  const failure = failureOf(error)
+  const place = placeOf(failure.stack ?? '')
+  const diagnostic = { message: `${failure.type}: ${failure.message.split('\n')[0]}`, ...place }
+  return { loaded: false, failure, diagnostic }
+}
+
+/** A syntax error has its place in the first line, "file:///fn/a.mjs:3"; others in their frames, "(/fn/a.cjs:3:7)". */
+function placeOf(stack) {
+  const match = /(?:file:\/\/)?\/fn\/([^\n:()]+):(\d+)(?::(\d+))?/.exec(stack)
+  if (match === null) return {}
+  const [, file, line, column] = match
+  const source = path.join(CODE_DIR, file)
+  const excerpt = isFile(source) ? fs.readFileSync(source, 'utf8').split('\n')[Number(line) - 1] : undefined
+  return {
+    file,
+    line: Number(line),
+    ...(column === undefined ? {} : { column: Number(column) }),
+    ...(excerpt === undefined ? {} : { excerpt: excerpt.slice(0, 500) }),
+  }
+}
+
+module.exports = { Unpacker, importFunction, failedLoad }
