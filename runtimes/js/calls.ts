@@ -1,0 +1,62 @@
+// Which calls are under way in this instance, and what of the host belongs to them. The one place with state.
+import host, { type HostFuture } from 'hearth:js/host@0.1.0'
+
+/** Whether the host can be called: not while the top level runs at build time, when nothing is behind the imports. */
+let live = false
+const active: number[] = []
+const pending = new Set<HostFuture<unknown> & { cancelRead(): unknown; drop(): void }>()
+const early: { readonly level: number; readonly text: string }[] = []
+const MAX_EARLY = 100
+const onBegin: (() => void)[] = []
+
+/** Runs before every call: state that must not be the same in two calls of a restored instance is dropped there. */
+export function beforeEveryCall(task: () => void): void {
+  onBegin.push(task)
+}
+
+export function beginCall(call: number): void {
+  live = true
+  active.push(call)
+  for (const task of onBegin) task()
+  for (const { level, text } of early.splice(0)) host.log(call, level, text)
+}
+
+/** Futures that nobody waits for any more are given back, else they would outlive the call in the host. */
+export function endCall(call: number): void {
+  active.splice(active.indexOf(call), 1)
+  if (active.length > 0) return
+  for (const future of pending) {
+    future.cancelRead()
+    future.drop()
+  }
+  pending.clear()
+}
+
+/** @throws Error at build time, naming what was called */
+export function requireLive(what: string): void {
+  if (live) return
+  throw new Error(
+    `${what} is not available while the module is loaded, which happens once, at build time: use it inside the handler`,
+  )
+}
+
+export function isLive(): boolean {
+  return live
+}
+
+/** Reads a future of the host; it is given back when all calls are over before it comes. */
+export async function hostValue<T>(future: HostFuture<T>): Promise<T> {
+  const handle = future as HostFuture<T> & { cancelRead(): unknown; drop(): void }
+  pending.add(handle)
+  try {
+    return await future.read()
+  } finally {
+    pending.delete(handle)
+  }
+}
+
+/** With several calls under way in one instance a line goes to the one that began last: QuickJS cannot tell. */
+export function log(level: number, text: string): void {
+  if (live) host.log(active.at(-1) ?? 0, level, text.toWellFormed())
+  else if (early.length < MAX_EARLY) early.push({ level, text: text.toWellFormed() })
+}

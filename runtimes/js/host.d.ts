@@ -1,0 +1,37 @@
+// The host's side of wit/function.wit as the guest sees it. Outside declarations only.
+declare module 'hearth:js/host@0.1.0' {
+  interface HostRequest {
+    readonly call: number
+    readonly method: string
+    readonly url: string
+    readonly headers: readonly (readonly [string, string])[]
+    readonly body: Uint8Array
+    readonly invocation: string
+    readonly attempt: number
+    readonly deadline: number
+  }
+  interface HostResponse {
+    readonly status: number
+    readonly headers: readonly (readonly [string, string])[]
+    readonly body: Uint8Array
+  }
+  /** A future of the component model: not thenable, read once. */
+  interface HostFuture<T> {
+    read(): Promise<T>
+  }
+  type FetchResult = { readonly tag: 'ok'; readonly val: HostResponse } | { readonly tag: 'err'; readonly val: string }
+  const host: {
+    log(call: number, level: number, message: string): void
+    random(count: number): Uint8Array
+    now(): number
+    environment(): [string, string][]
+    sleep(ms: number): HostFuture<number>
+    fetch(outgoing: HostRequest): HostFuture<FetchResult>
+    emitHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
+    emitChunk(call: number, bytes: Uint8Array): void
+    emitEnd(call: number): void
+    cancelled(call: number): HostFuture<number>
+  }
+  export default host
+  export type { FetchResult, HostFuture, HostRequest, HostResponse }
+}

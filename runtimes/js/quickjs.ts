@@ -1,0 +1,77 @@
+// The web API on QuickJS, which has ECMAScript, queueMicrotask, btoa, atob and DOMException alone. Imported for its
+// effect before the user's code; says nothing of how calls come in (serve.ts).
+import host from 'hearth:js/host@0.1.0'
+
+import { isLive } from './calls.ts'
+import { Blob, File } from './web/blob.ts'
+import { makeConsole } from './web/console.ts'
+import { TextDecoder, TextEncoder } from './web/encoding.ts'
+import { AbortController, AbortSignal, CustomEvent, Event, EventTarget } from './web/events.ts'
+import { fetch } from './web/fetch.ts'
+import { FormData } from './web/form-data.ts'
+import { Headers } from './web/headers.ts'
+import { crypto, mathRandom } from './web/random.ts'
+import { ReadableStream, ReadableStreamDefaultController, ReadableStreamDefaultReader } from './web/readable-stream.ts'
+import { Request } from './web/request.ts'
+import { Response } from './web/response.ts'
+import { structuredClone } from './web/structured-clone.ts'
+import { clearTimeout, setInterval, setTimeout } from './web/timers.ts'
+import {
+  ByteLengthQueuingStrategy,
+  CountQueuingStrategy,
+  TextDecoderStream,
+  TextEncoderStream,
+  TransformStream,
+  TransformStreamDefaultController,
+} from './web/transform-stream.ts'
+import { URLSearchParams } from './web/url-search-params.ts'
+import { URL } from './web/url.ts'
+import { WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter } from './web/writable-stream.ts'
+
+// The engine's own performance counts from the snapshot, so it would be negative.
+const performance = { timeOrigin: 0, now: () => (isLive() ? host.now() : 0) }
+Math.random = mathRandom
+
+const globals: Record<string, unknown> = {
+  AbortController,
+  AbortSignal,
+  Blob,
+  ByteLengthQueuingStrategy,
+  CountQueuingStrategy,
+  CustomEvent,
+  Event,
+  EventTarget,
+  File,
+  FormData,
+  Headers,
+  ReadableStream,
+  ReadableStreamDefaultController,
+  ReadableStreamDefaultReader,
+  Request,
+  Response,
+  TextDecoder,
+  TextDecoderStream,
+  TextEncoder,
+  TextEncoderStream,
+  TransformStream,
+  TransformStreamDefaultController,
+  URL,
+  URLSearchParams,
+  WritableStream,
+  WritableStreamDefaultController,
+  WritableStreamDefaultWriter,
+  clearInterval: clearTimeout,
+  clearTimeout,
+  console: makeConsole(),
+  crypto,
+  fetch,
+  navigator: { userAgent: 'Hearth' },
+  performance,
+  self: globalThis,
+  setInterval,
+  setTimeout,
+  structuredClone,
+}
+for (const [name, value] of Object.entries(globals)) {
+  Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
+}

@@ -1,0 +1,134 @@
+// START HERE. Turns the user's module into the `handle` of wit/function.wit, on QuickJS with our own web API.
+import host, { type HostRequest, type HostResponse } from 'hearth:js/host@0.1.0'
+
+import { beginCall, endCall, hostValue } from './calls.ts'
+import { contextOf, eventOf, responseOf } from './event.ts'
+import { failureOf } from './failure.ts'
+import { chooseHandler, type Handler } from './handler.ts'
+import { bodyInMemory, checkedChunk } from './web/body.ts'
+import { lazySignal, type AbortSignal } from './web/events.ts'
+import { trustedHeaders } from './web/headers.ts'
+import { Incoming, Request } from './web/request.ts'
+import { Response } from './web/response.ts'
+
+const EMPTY = new Uint8Array(0)
+const STREAMED: HostResponse = { status: 0, headers: [], body: EMPTY }
+/** Bytes of a stream after which the host gets a turn, so that they leave the sandbox. */
+const TURN_BYTES = 65_536
+
+/**
+ * The export of the component. What it throws is the `failure` of the world.
+ * @throws TypeError when the module exports no handler; at build time, so that the deploy fails
+ */
+export function serve(
+  module: Readonly<Record<string, unknown>>,
+  exportName: string,
+): (incoming: HostRequest) => Promise<HostResponse> {
+  const handler = chooseHandler(module, exportName)
+  let env: Readonly<Record<string, string>> | undefined
+  return async (incoming) => {
+    beginCall(incoming.call)
+    try {
+      env ??= Object.freeze(Object.fromEntries(host.environment()))
+      return await answer(handler, incoming, env)
+    } catch (thrown) {
+      // A rejected export must carry the record of the world, else the instance traps.
+      // eslint-disable-next-line no-throw-literal
+      throw failureOf(thrown)
+    } finally {
+      endCall(incoming.call)
+    }
+  }
+}
+
+async function answer(
+  handler: Handler,
+  incoming: HostRequest,
+  env: Readonly<Record<string, string>>,
+): Promise<HostResponse> {
+  const later: Promise<unknown>[] = []
+  const waitUntil = (promise: unknown): void => void later.push(Promise.resolve(promise).catch(logged))
+  const signal = lazySignal((abort) => watchCancel(incoming.call, abort))
+  const response = await run(handler, { incoming, env, waitUntil, signal })
+  const body = bodyInMemory(response)
+  if (body !== undefined && later.length === 0) {
+    return { status: response.status, headers: [...response.headers], body: body ?? EMPTY }
+  }
+  host.emitHead(incoming.call, response.status, [...response.headers])
+  if (body === undefined) await emitStream(incoming.call, response)
+  else if (body !== null) host.emitChunk(incoming.call, body)
+  host.emitEnd(incoming.call)
+  // A promise may add another one.
+  for (let index = 0; index < later.length; index++) await later[index]
+  return STREAMED
+}
+
+interface CallInput {
+  readonly incoming: HostRequest
+  readonly env: Readonly<Record<string, string>>
+  readonly waitUntil: (promise: unknown) => void
+  readonly signal: AbortSignal
+}
+
+async function run(handler: Handler, { incoming, env, waitUntil, signal }: CallInput): Promise<Response> {
+  const { method, url, headers, body } = incoming
+  if (handler.style === 'event') {
+    const value = await handler.call(eventOf(body), contextOf(incoming, env, waitUntil))
+    return responseOf(value) as unknown as Response
+  }
+  const request = new Request(
+    new Incoming({
+      method,
+      url,
+      headers: trustedHeaders(headers, true),
+      body: body.length === 0 ? null : body,
+      signal,
+    }),
+  )
+  const ctx = {
+    waitUntil,
+    passThroughOnException() {},
+    invocationId: incoming.invocation,
+    attempt: incoming.attempt,
+    deadline: incoming.deadline,
+  }
+  const response = await handler.call(request, env, ctx)
+  if (response instanceof Response) {
+    return response
+  }
+  throw new TypeError(
+    `the fetch handler must return a Response: received ${response === null ? 'null' : typeof response}`,
+  )
+}
+
+async function emitStream(call: number, response: Response): Promise<void> {
+  const reader = response.body?.getReader()
+  if (reader === undefined) return
+  watchCancel(call, (reason) => void reader.cancel(reason).catch(() => {}))
+  let sinceTurn = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    const bytes = checkedChunk(value)
+    if (bytes.length > 0) host.emitChunk(call, bytes)
+    sinceTurn += bytes.length
+    if (sinceTurn < TURN_BYTES) continue
+    sinceTurn = 0
+    await hostValue(host.sleep(0))
+  }
+}
+
+function watchCancel(call: number, abort: (reason: unknown) => void): void {
+  hostValue(host.cancelled(call)).then(
+    (cancelled) => {
+      if (cancelled === 1) abort(new DOMException('The call was cancelled', 'AbortError'))
+    },
+    () => {
+      // The call is over.
+    },
+  )
+}
+
+function logged(reason: unknown): void {
+  console.error('waitUntil:', reason)
+}

@@ -1,0 +1,150 @@
+// What requests and responses have in common: a body that is read once.
+import { Blob, blobBytes, joined, streamOf } from './blob.ts'
+import { bytesOf, decodeUtf8, encodeUtf8, type BufferSource } from './encoding.ts'
+import { encodeMultipart, FormData, parseMultipart } from './form-data.ts'
+import type { Headers } from './headers.ts'
+import { ReadableStream } from './readable-stream.ts'
+import { parseForm, URLSearchParams } from './url-search-params.ts'
+
+export type BodyInit =
+  | string
+  | BufferSource
+  | Blob
+  | FormData
+  | URLSearchParams
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | null
+
+interface Content {
+  readonly source: Uint8Array | ReadableStream<Uint8Array> | null
+  readonly type?: string
+}
+
+/** The body when it is in memory and unread, without making a stream of it; undefined when it is a stream. */
+export let bodyInMemory: (message: Body) => Uint8Array | null | undefined
+/** The same body for a second message; both read it independently. */
+export let cloneBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array> | null
+
+/** The body moves to another message: this one counts as read. */
+export let takeBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array> | null
+
+export class Body {
+  static {
+    takeBody = (message) => {
+      if (message.#used || message.#stream?.locked === true) throw new TypeError('the body has been used already')
+      message.#used = message.#source !== null
+      return message.#source
+    }
+    bodyInMemory = (message) => (message.#source instanceof ReadableStream ? undefined : message.#source)
+    cloneBody = (message) => {
+      if (message.#used || message.#stream?.locked === true) throw new TypeError('the body has been used already')
+      if (!(message.#source instanceof ReadableStream)) return message.#source
+      const [own, other] = message.#source.tee()
+      message.#source = own
+      return other
+    }
+  }
+
+  readonly headers: Headers
+  #source: Uint8Array | ReadableStream<Uint8Array> | null
+  #used = false
+  /** Made when someone asks for it. */
+  #stream: ReadableStream<Uint8Array> | undefined
+
+  constructor(init: BodyInit | undefined, headers: Headers) {
+    const { source, type } = contentOf(init ?? null)
+    this.#source = source
+    this.headers = headers
+    if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type)
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#source === null) return null
+    if (this.#source instanceof Uint8Array)
+      this.#source = this.#used ? streamOf(new Uint8Array()) : streamOf(this.#source)
+    this.#stream = this.#source
+    return this.#stream
+  }
+
+  get bodyUsed(): boolean {
+    return this.#used
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return (await this.#consume()).slice()
+  }
+
+  async arrayBuffer(): Promise<ArrayBufferLike> {
+    return (await this.#consume()).slice().buffer
+  }
+
+  async text(): Promise<string> {
+    return decodeUtf8(withoutBom(await this.#consume()))
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
+  }
+
+  async blob(): Promise<Blob> {
+    const type = this.headers.get('content-type') ?? ''
+    return new Blob([await this.#consume()], { type })
+  }
+
+  async formData(): Promise<FormData> {
+    const type = this.headers.get('content-type') ?? ''
+    const boundary = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(type)
+    if (boundary !== null) return parseMultipart(await this.#consume(), (boundary[1] ?? boundary[2]) as string)
+    if (!/^application\/x-www-form-urlencoded(?:;|$)/i.test(type)) {
+      throw new TypeError(`formData() expects a body of a form: received content-type ${JSON.stringify(type)}`)
+    }
+    const form = new FormData()
+    for (const [name, value] of parseForm(await this.text())) form.append(name, value)
+    return form
+  }
+
+  async #consume(): Promise<Uint8Array> {
+    if (this.#used || this.#stream?.locked === true) throw new TypeError('the body has been used already')
+    if (this.#source === null) return new Uint8Array()
+    this.#used = true
+    return this.#source instanceof Uint8Array ? this.#source : collect(this.#source)
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stream) chunks.push(checkedChunk(chunk))
+  return joined(chunks)
+}
+
+/** @throws TypeError when a stream gives anything else than bytes */
+export function checkedChunk(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  if (chunk instanceof ArrayBuffer || ArrayBuffer.isView(chunk)) return bytesOf(chunk)
+  throw new TypeError(`a body's stream must give Uint8Array chunks: received ${typeof chunk}`)
+}
+
+function contentOf(init: BodyInit): Content {
+  if (init === null) return { source: null }
+  if (typeof init === 'string') return { source: encodeUtf8(init), type: 'text/plain;charset=UTF-8' }
+  if (init instanceof ReadableStream) return { source: init }
+  // The host's bytes and ours are never changed in place, so only foreign buffers are copied.
+  if (init instanceof ArrayBuffer || ArrayBuffer.isView(init)) return { source: bytesOf(init).slice() }
+  if (init instanceof URLSearchParams) {
+    return { source: encodeUtf8(String(init)), type: 'application/x-www-form-urlencoded;charset=UTF-8' }
+  }
+  if (init instanceof Blob) {
+    return init.type === '' ? { source: blobBytes(init) } : { source: blobBytes(init), type: init.type }
+  }
+  if (init instanceof FormData) {
+    const boundary = `----hearth${Math.random().toString(36).slice(2)}${Math.random().toString(36).slice(2)}`
+    return { source: encodeMultipart(init, boundary), type: `multipart/form-data; boundary=${boundary}` }
+  }
+  if (Symbol.asyncIterator in init) return { source: ReadableStream.from(init) }
+  return { source: encodeUtf8(String(init)), type: 'text/plain;charset=UTF-8' }
+}
+
+function withoutBom(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+}

@@ -1,0 +1,140 @@
+// Headers of the Fetch standard: names are lower case, iteration is sorted, set-cookie is never combined.
+
+export type HeadersInit = Iterable<readonly [string, string]> | Readonly<Record<string, string>> | Headers
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// eslint-disable-next-line no-control-regex
+const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/
+const OUTER_SPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g
+
+/** Headers of pairs that the host has checked already; the list becomes their own. `locked`: they never change. */
+export let trustedHeaders: (pairs: readonly (readonly [string, string])[], locked: boolean) => Headers
+
+export class Headers {
+  static {
+    trustedHeaders = (pairs, locked) => {
+      const headers = new Headers()
+      headers.#list = pairs as [string, string][]
+      headers.#locked = locked
+      return headers
+    }
+  }
+
+  /** In order of arrival, names in lower case. */
+  #list: [string, string][] = []
+  #locked = false
+
+  constructor(init?: HeadersInit | null) {
+    if (init === undefined || init === null) return
+    if (init instanceof Headers) {
+      this.#list = init.#list.map(([name, value]) => [name, value])
+      return
+    }
+    if (typeof init !== 'object') throw new TypeError('Headers: expected pairs or an object')
+    const pairs = Symbol.iterator in init ? (init as Iterable<readonly [string, string]>) : Object.entries(init)
+    for (const pair of pairs) {
+      const [name, value, ...more] = [...pair]
+      if (name === undefined || value === undefined || more.length > 0) {
+        throw new TypeError('Headers: expected pairs of a name and a value')
+      }
+      this.append(name, value)
+    }
+  }
+
+  append(name: string, value: string): void {
+    this.#list.push(this.#checked(name, value))
+  }
+
+  set(name: string, value: string): void {
+    const pair = this.#checked(name, value)
+    const first = this.#list.findIndex(([other]) => other === pair[0])
+    if (first < 0) {
+      this.#list.push(pair)
+      return
+    }
+    this.#list[first] = pair
+    this.#list = this.#list.filter(([other], index) => other !== pair[0] || index === first)
+  }
+
+  get(name: string): string | null {
+    const lower = checkedName(name)
+    let found: string | null = null
+    for (const [other, value] of this.#list) {
+      if (other === lower) found = found === null ? value : `${found}, ${value}`
+    }
+    return found
+  }
+
+  has(name: string): boolean {
+    const lower = checkedName(name)
+    return this.#list.some(([other]) => other === lower)
+  }
+
+  delete(name: string): void {
+    this.#refuseLocked()
+    const lower = checkedName(name)
+    this.#list = this.#list.filter(([other]) => other !== lower)
+  }
+
+  getSetCookie(): string[] {
+    return this.#list.filter(([name]) => name === 'set-cookie').map(([, value]) => value)
+  }
+
+  forEach(visit: (value: string, name: string, headers: Headers) => void, self?: unknown): void {
+    for (const [name, value] of this.#sorted()) visit.call(self, value, name, this)
+  }
+
+  entries(): IterableIterator<[string, string]> {
+    return this.#sorted().values()
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#sorted()
+      .map(([name]) => name)
+      .values()
+  }
+
+  values(): IterableIterator<string> {
+    return this.#sorted()
+      .map(([, value]) => value)
+      .values()
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries()
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Headers'
+  }
+
+  #sorted(): [string, string][] {
+    const combined = new Map<string, string>()
+    const cookies: [string, string][] = []
+    for (const [name, value] of this.#list) {
+      const before = combined.get(name)
+      if (name === 'set-cookie') cookies.push([name, value])
+      else combined.set(name, before === undefined ? value : `${before}, ${value}`)
+    }
+    return [...combined, ...cookies].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  }
+
+  #checked(name: string, value: string): [string, string] {
+    const lower = checkedName(name)
+    const normal = String(value).replaceAll(OUTER_SPACE, '')
+    if (BAD_VALUE.test(normal))
+      throw new TypeError(`Headers: the value of "${lower}" has a character that is not allowed`)
+    this.#refuseLocked()
+    return [lower, normal]
+  }
+
+  #refuseLocked(): void {
+    if (this.#locked) throw new TypeError('Headers: these headers are immutable')
+  }
+}
+
+function checkedName(name: string): string {
+  const text = String(name)
+  if (!NAME.test(text)) throw new TypeError(`Headers: ${JSON.stringify(text.slice(0, 80))} is not a header name`)
+  return text.toLowerCase()
+}

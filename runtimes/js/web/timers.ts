@@ -1,0 +1,58 @@
+// setTimeout, setInterval and their ends, on the host's sleep.
+import host from 'hearth:js/host@0.1.0'
+
+import { hostValue, requireLive } from '../calls.ts'
+
+type Callback = (...values: unknown[]) => unknown
+
+let last = 0
+const running = new Set<number>()
+const LONGEST_MS = 2_147_483_647
+
+export function setTimeout(callback: Callback, ms: unknown = 0, ...values: unknown[]): number {
+  requireLive('setTimeout')
+  return start(callback, ms, values, false)
+}
+
+export function setInterval(callback: Callback, ms: unknown = 0, ...values: unknown[]): number {
+  requireLive('setInterval')
+  return start(callback, ms, values, true)
+}
+
+export function clearTimeout(id: unknown): void {
+  running.delete(Number(id))
+}
+
+function start(callback: Callback, ms: unknown, values: readonly unknown[], repeated: boolean): number {
+  if (typeof callback !== 'function') throw new TypeError(`a timer expects a function: received ${typeof callback}`)
+  const id = ++last
+  running.add(id)
+  void run(id, callback, Math.min(Math.max(Math.trunc(Number(ms)) || 0, 0), LONGEST_MS), values, repeated)
+  return id
+}
+
+// eslint-disable-next-line max-params
+async function run(
+  id: number,
+  callback: Callback,
+  ms: number,
+  values: readonly unknown[],
+  repeated: boolean,
+): Promise<void> {
+  do {
+    try {
+      await hostValue(host.sleep(ms))
+    } catch {
+      // The call is over, and its timers with it.
+      running.delete(id)
+      return
+    }
+    if (!running.has(id)) return
+    if (!repeated) running.delete(id)
+    try {
+      callback(...values)
+    } catch (thrown) {
+      console.error(thrown)
+    }
+  } while (running.has(id))
+}
