@@ -13,8 +13,8 @@ export type ConnectionRole = 'shared' | 'blocking' | 'subscriber'
 export const BLOCK_S = 5
 
 /**
- * A connection that has answered. It reconnects by itself; commands during an outage fail within a few seconds, and
- * one that was under way when the connection broke fails at once: whether it took effect is not known.
+ * A connection that has answered. It reconnects by itself. Commands during an outage fail with the next attempt to
+ * reconnect, after a second at most; of one that was under way when it began nobody knows whether it took effect.
  * @throws PlatformError `store-unavailable`
  */
 export async function connect(
@@ -27,10 +27,11 @@ export async function connect(
     ...parseRedisUrl(url),
     connectionName: `hearth-${role}`,
     lazyConnect: true,
-    // Resent commands could run twice: a second moveToActive would take a second job under the same token.
+    // Resent commands could run twice: a second moveToActive would take a second job under the same token. 0 retries,
+    // because with more ioredis leaves the commands that it does not resend without any answer.
     autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
     autoResubscribe: false,
-    maxRetriesPerRequest: 2,
     retryStrategy: (attempt: number) => Math.min(25 * 2 ** attempt, 1_000),
     connectTimeout: settings.connectTimeoutMs,
     ...(role === 'blocking' ? { blockingTimeout: 2_000 * BLOCK_S } : { commandTimeout: settings.commandTimeoutMs }),

@@ -55,10 +55,13 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     this.#redis = redis
     this.#context = context
     this.#clock = clock
+    // Shared: closing it leaves the connection to its owner. Nothing is used that depends on the version.
+    const connection = new RedisConnection(redis, { shared: true, blocking: false, skipVersionCheck: true })
+    // It repeats the errors of the connection, and without a listener the repetition would end the process.
+    connection.on('error', () => {})
     this.#laneContext = {
       redis,
-      // Shared: closing it leaves the connection to its owner. It asks for nothing that needs the version.
-      connection: new RedisConnection(redis, { shared: true, blocking: false, skipVersionCheck: true }),
+      connection,
       keys,
       leaseMs: settings.leaseMs,
       processName: this.#processId,

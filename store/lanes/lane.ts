@@ -76,7 +76,9 @@ export class Lane {
 
   /** Once per process before the first `add`. */
   async prepare(): Promise<void> {
-    await guard(this.#backend.setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT }))
+    const limit = this.#backend.setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT })
+    // Left by an `obliterate` that did not come to its end.
+    await guard(Promise.all([limit, this.#backend.removeQueueMetaFields(['paused'])]))
   }
 
   /** Durable when it resolves. Adding the same id twice adds once. */
@@ -168,6 +170,8 @@ export class Lane {
 
   /** Removes all jobs, held ones included, and every key of the lane. */
   async obliterate(): Promise<void> {
+    // BullMQ wants it paused, and takes that back with everything else.
+    await guard(this.#backend.pause(true))
     while ((await guard(this.#backend.obliterate({ count: 1_000, force: true }))) !== 0);
     await guard(this.#context.redis.unlink(this.#bodies))
   }
