@@ -1,0 +1,145 @@
+// One invocation, from its acceptance to its completion: limits → slot → run → timings. Where the slot comes from is
+// pool/; what may happen to a call in a sandbox is sandbox/guarded-sandbox.ts. Never touches Redis.
+import type { Clock } from '#core/clock'
+import type { FunctionVersion } from '#core/function'
+import type { FunctionName, VersionNumber } from '#core/ids'
+import type { Invocation, Start } from '#core/invocation'
+import type {
+  Completion,
+  DriverName,
+  DriverStatus,
+  FunctionActivity,
+  InvocationSink,
+  Invoker,
+  SandboxCounts,
+} from '#core/invoker'
+import { checkBodySize, checkHeaders, type RequestLimits } from '#core/limits'
+import type { Outcome } from '#core/outcome'
+
+import type { Lease } from './pool/member.ts'
+import { SandboxPool } from './pool/pool.ts'
+import { StartLog } from './pool/start-log.ts'
+import type { AbsentDriver } from './pool/starter.ts'
+import type { Admission } from './pool/version-pool.ts'
+import type { SandboxDriver } from './sandbox/driver.ts'
+
+export interface DispatcherOptions {
+  readonly clock: Clock
+  readonly limits: RequestLimits
+  readonly drivers: readonly SandboxDriver[]
+  readonly absent: readonly AbsentDriver[]
+  readonly pool: SandboxPool
+}
+
+export class Dispatcher implements Invoker {
+  readonly #clock: Clock
+  readonly #limits: RequestLimits
+  readonly #drivers: readonly SandboxDriver[]
+  readonly #absent: readonly AbsentDriver[]
+  readonly #pool: SandboxPool
+  readonly #starts = new Map<FunctionName, StartLog>()
+
+  constructor({ clock, limits, drivers, absent, pool }: DispatcherOptions) {
+    this.#clock = clock
+    this.#limits = limits
+    this.#drivers = drivers
+    this.#absent = absent
+    this.#pool = pool
+  }
+
+  async invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+    this.#check(invocation)
+    const { version } = invocation
+    const lease = this.#pool.take(version)
+    if (lease !== undefined) return this.#run(lease, invocation, sink, signal)
+    const since = this.#clock.monotonic()
+    const admission = await this.#admission(version, signal)
+    if (admission === undefined) return neverStarted({ kind: 'cancelled' }, this.#clock.monotonic() - since)
+    if (admission.kind === 'lease') return this.#run(admission.lease, invocation, sink, signal)
+    const { outcome, start } = admission
+    this.#started(version.function, start, sink)
+    return { outcome, start, timings: { queueMs: start.queueMs, startMs: start.startMs, runMs: 0 } }
+  }
+
+  hasRoom(_name: FunctionName, version: FunctionVersion): boolean {
+    return this.room(version) > 0
+  }
+
+  /** How many more calls of this version would start at once, or with a start that is worth it. */
+  room(version: FunctionVersion): number {
+    return this.#pool.room(version)
+  }
+
+  /** Calls `listener` whenever there may be more room. It is called often, and must be quick. */
+  onRoom(listener: () => void): Disposable {
+    return this.#pool.onRoom(listener)
+  }
+
+  /** Starts what minSandboxes asks for, ahead of any call. */
+  prepare(version: FunctionVersion): void {
+    this.#pool.prepare(version)
+  }
+
+  activity(name: FunctionName): FunctionActivity {
+    const log = this.#starts.get(name) ?? new StartLog()
+    return { ...this.#pool.counts(name), starts: log.counts, lastStarts: log.last }
+  }
+
+  sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {
+    return this.#pool.countsByDriver()
+  }
+
+  drivers(): readonly DriverStatus[] {
+    const on = this.#drivers.map(({ name, detail }) => ({ name, on: true, detail }) as const)
+    return [...on, ...this.#absent.map(({ name, reason }) => ({ name, on: false, reason }) as const)]
+  }
+
+  retire(name: FunctionName, live: VersionNumber | undefined): void {
+    this.#pool.retire(name, live)
+    if (live === undefined) this.#starts.delete(name)
+  }
+
+  /** As SandboxPool.drain. */
+  drain(drainMs: number): Promise<void> {
+    return this.#pool.drain(drainMs)
+  }
+
+  /** A streamed body is counted by whoever makes the stream. */
+  #check({ request }: Invocation): void {
+    checkHeaders(request.headers, this.#limits)
+    if (request.body instanceof Uint8Array) checkBodySize(request.body.length, this.#limits)
+  }
+
+  /** Undefined when the call was cancelled while it waited. */
+  async #admission(version: FunctionVersion, signal: AbortSignal): Promise<Admission | undefined> {
+    try {
+      return await this.#pool.wait(version, signal)
+    } catch (thrown) {
+      if (signal.aborted && thrown === signal.reason) return undefined
+      throw thrown
+    }
+  }
+
+  async #run(lease: Lease, invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+    using slot = lease
+    const { start } = lease
+    this.#started(invocation.version.function, start, sink)
+    const from = this.#clock.monotonic()
+    const outcome = await lease.invoke(invocation, sink, signal)
+    const runMs = this.#clock.monotonic() - from
+    return { outcome, start, timings: { queueMs: start.queueMs, startMs: start.startMs, runMs } }
+  }
+
+  #started(name: FunctionName, start: Start, sink: InvocationSink): void {
+    let log = this.#starts.get(name)
+    if (log === undefined) this.#starts.set(name, (log = new StartLog()))
+    log.add(start, this.#clock.now())
+    sink.started(start)
+  }
+}
+
+/** Its start is told as warm: none was made for it. */
+function neverStarted(outcome: Outcome, queueMs: number): Completion {
+  const start = { kind: 'warm', queueMs, startMs: 0 } as const
+  return { outcome, start, timings: { queueMs, startMs: 0, runMs: 0 } }
+}

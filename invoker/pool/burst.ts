@@ -1,0 +1,37 @@
+// How many sandboxes a backlog is worth. A burst must not start one per call: most of it will have been served by
+// what there is when the first new sandbox is ready.
+
+export interface Backlog {
+  /** Calls that wait. */
+  readonly waiting: number
+  /** Slots of warm sandboxes, busy or not. */
+  readonly warmSlots: number
+  /** Slots of sandboxes that are starting. */
+  readonly startingSlots: number
+  /** Slots of one sandbox more. */
+  readonly slots: number
+  /** How long a call runs; undefined while none has been seen. */
+  readonly serviceMs: number | undefined
+  /** How long a start takes. */
+  readonly startMs: number
+}
+
+/**
+ * Sandboxes to start now, besides those that are starting. By Little's law the warm slots serve
+ * `warmSlots × startMs ÷ serviceMs` calls before a new sandbox is ready; only the rest is worth sandboxes, and so many
+ * that the rest is served within one more start (or one more call, when calls take longer than a start).
+ *
+ * E.g. 32 calls of 1 ms wait, a start takes 150 ms, nothing is warm: one sandbox serves them in 32 ms, so 1.
+ * 32 calls of 1 s: 32. With 4 slots warm, 32 calls of 10 ms: 4 × 150 ÷ 10 = 60 are served meanwhile, so 0.
+ */
+export function startsFor({ waiting, warmSlots, startingSlots, slots, serviceMs, startMs }: Backlog): number {
+  if (waiting === 0) return 0
+  // Nobody knows yet how long a call takes: one sandbox will tell.
+  if (serviceMs === undefined) return warmSlots + startingSlots === 0 ? 1 : 0
+  const perCallMs = Math.max(serviceMs, Number.MIN_VALUE)
+  const rest = waiting - (warmSlots * startMs) / perCallMs
+  if (rest <= 0) return 0
+  const slotsNeeded = (rest * perCallMs) / Math.max(startMs, perCallMs)
+  // Where nothing is warm, one must start however short the calls are.
+  return Math.max(warmSlots + startingSlots === 0 ? 1 : 0, Math.ceil((slotsNeeded - startingSlots) / slots))
+}

@@ -1,0 +1,29 @@
+// Which idle sandboxes to give up when memory is short: Greedy-Dual, as in FaasCache (ASPLOS'21). A sandbox is worth
+// clock + frequency × cost ÷ size; the clock moves to the worth of what was evicted last, so that what has not been
+// used since grows old.
+export interface Evictable<P> {
+  readonly sandbox: P
+  /** The pool's eviction clock when it was last used. */
+  readonly clock: number
+  /** Calls of the version since it has had sandboxes without a break. */
+  readonly frequency: number
+  /** What it costs to make another one, ms. */
+  readonly costMs: number
+  readonly memoryMiB: number
+}
+
+export function worth({ clock, frequency, costMs, memoryMiB }: Omit<Evictable<unknown>, 'sandbox'>): number {
+  return clock + (frequency * costMs) / memoryMiB
+}
+
+/** Those of least worth that together free `neededMiB`; undefined when all of them would not. */
+export function victims<P>(candidates: readonly Evictable<P>[], neededMiB: number): readonly P[] | undefined {
+  const chosen: P[] = []
+  let freed = 0
+  for (const candidate of candidates.toSorted((a, b) => worth(a) - worth(b))) {
+    if (freed >= neededMiB) break
+    chosen.push(candidate.sandbox)
+    freed += candidate.memoryMiB
+  }
+  return freed >= neededMiB ? chosen : undefined
+}

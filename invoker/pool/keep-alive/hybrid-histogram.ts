@@ -1,0 +1,64 @@
+// The policy that learns: the hybrid histogram of Shahrad et al., "Serverless in the Wild", USENIX ATC 2020, with its
+// published parameters. docs/keep-alive.md has a worked example and says where this differs from the paper.
+import { expectedWindow } from './forecast.ts'
+import { BIN_MS, binVariation, elapsedMs, type IdleHistory, outOfBoundsShare, RANGE_MS } from './idle-history.ts'
+import { type KeepAliveDecision, type KeepAlivePolicy, keepFor, type Plan, remaining } from './policy.ts'
+
+/** From this share of idle times beyond the range on, the histogram says nothing and a forecast decides. */
+const OUT_OF_BOUNDS_SHARE = 0.5
+/** Below this variation of the bin counts the histogram is too flat, or too new, to say anything. */
+const LEAST_VARIATION = 2
+const HEAD_SHARE = 0.05
+const TAIL_SHARE = 0.99
+const MARGIN = 0.1
+/** A sandbox is not unloaded for less: ours, not the paper's, which counts memory only and not the work of loading. */
+const SHORTEST_GAP_MS = 5 * 60_000
+
+/** Plans the idle time of a function most of whose idle times are beyond the range, so at least one is in `recent`. */
+export type Forecast = (history: IdleHistory) => Plan
+
+/** @param forecast for functions that the histogram cannot hold; the default is `rareCalls` */
+export function hybridHistogram(forecast: Forecast = rareCalls): KeepAlivePolicy {
+  return (history, now) => {
+    const [plan, basis] = planOf(history, forecast)
+    return remaining(worthUnloading(plan), elapsedMs(history, now), basis)
+  }
+}
+
+function planOf(history: IdleHistory, forecast: Forecast): [plan: Plan, basis: KeepAliveDecision['basis']] {
+  if (outOfBoundsShare(history) >= OUT_OF_BOUNDS_SHARE) return [forecast(history), 'forecast']
+  if (binVariation(history) < LEAST_VARIATION) return [keepFor(RANGE_MS), 'standard']
+  return [plannedByHistogram(history), 'histogram']
+}
+
+/** Loaded from the head of the histogram to its tail, each with a margin. */
+function plannedByHistogram(history: IdleHistory): Plan {
+  const fromMs = binAt(history, HEAD_SHARE) * BIN_MS * (1 - MARGIN)
+  return { keepMs: 0, fromMs, untilMs: tailMs(history) }
+}
+
+/**
+ * Stays for what the histogram holds, for calls that come in groups, and is back for the window in which the next
+ * group is expected.
+ */
+export function rareCalls(history: IdleHistory): Plan {
+  const keepMs = history.total === 0 ? 0 : tailMs(history)
+  return { keepMs, ...expectedWindow(history.recent) }
+}
+
+/** Upper end of the bin of the 99th percentile, with the margin. */
+function tailMs(history: IdleHistory): number {
+  return (binAt(history, TAIL_SHARE) + 1) * BIN_MS * (1 + MARGIN)
+}
+
+/** The bin in which the counts, summed up from the shortest idle times, reach the share. */
+function binAt({ counts, total }: IdleHistory, share: number): number {
+  const wanted = share * total
+  let bin = 0
+  for (let sum = counts[0]!; sum < wanted; sum += counts[bin]!) bin++
+  return bin
+}
+
+function worthUnloading(plan: Plan): Plan {
+  return plan.fromMs - plan.keepMs < SHORTEST_GAP_MS ? keepFor(Math.max(plan.keepMs, plan.untilMs)) : plan
+}

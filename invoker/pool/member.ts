@@ -1,0 +1,81 @@
+import { PlatformError } from '#core/errors'
+import type { Invocation, ResponseSink, Start } from '#core/invocation'
+import type { Outcome } from '#core/outcome'
+import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
+
+import type { Placeable, SandboxState } from './sandbox-state.ts'
+
+/** A sandbox of a version pool, from the moment it is decided to start it. */
+export interface Member extends Placeable {
+  readonly owner: MemberOwner
+  /** Ends the start, while there is one. */
+  readonly abort: AbortController
+  state: SandboxState
+  /** Calls at the same time that it is for. */
+  readonly slots: number
+  /** Slots that are lent. */
+  inFlight: number
+  /** Undefined while it starts. */
+  sandbox: GuardedSandbox | undefined
+  /** How it came to be, while those who waited for it are served. */
+  fresh: { readonly kind: Start['kind']; readonly startMs: number } | undefined
+  /** Resolves when nothing of it is left. */
+  readonly left: PromiseWithResolvers<void>
+}
+
+export interface MemberOwner {
+  /** Ends a sandbox, whatever runs in it. Resolves when nothing of it is left. */
+  dismiss(member: Member): Promise<void>
+}
+
+export function newMember(owner: MemberOwner, state: SandboxState & { readonly slots: number }): Member {
+  return {
+    owner,
+    state,
+    slots: state.slots,
+    abort: new AbortController(),
+    inFlight: 0,
+    sandbox: undefined,
+    fresh: undefined,
+    left: Promise.withResolvers(),
+  }
+}
+
+/** How the start of a call that found a warm sandbox at once is told: the same object for all of them. */
+export const WARM_START: Start = { kind: 'warm', queueMs: 0, startMs: 0 }
+
+/**
+ * A borrowed slot of a sandbox. Disposing of it gives the slot back, unless a call has been started in it: then the
+ * slot comes back by itself once the code of the call is over too, which may be after its outcome.
+ */
+export class Lease implements Disposable {
+  readonly start: Start
+  readonly startedAt: number
+  readonly #member: Member
+  readonly #giveBack: (lease: Lease, member: Member) => void
+  #used = false
+
+  constructor(member: Member, start: Start, startedAt: number, giveBack: (lease: Lease, member: Member) => void) {
+    this.#member = member
+    this.start = start
+    this.startedAt = startedAt
+    this.#giveBack = giveBack
+  }
+
+  /** Whether the sandbox ended before a call was started in it. */
+  get stale(): boolean {
+    return this.#member.sandbox?.leaving ?? true
+  }
+
+  /** At most once, and not when it is stale. Resolves with the outcome as soon as there is one. */
+  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+    const { sandbox } = this.#member
+    if (this.#used || sandbox === undefined) throw new PlatformError('internal', { detail: 'a lease is for one call' })
+    this.#used = true
+    return sandbox.invoke(invocation, sink, signal, () => this.#giveBack(this, this.#member))
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#used) this.#giveBack(this, this.#member)
+  }
+}

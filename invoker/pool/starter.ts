@@ -1,0 +1,138 @@
+// Starts sandboxes: picks the driver, makes a sandbox and gives it code. Never decides whether to.
+import type { LocalFile } from '#core/artifact'
+import type { Clock } from '#core/clock'
+import { PlatformError } from '#core/errors'
+import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
+import type { DriverName } from '#core/invoker'
+import type { Outcome } from '#core/outcome'
+import type { ArtifactCache } from '#invoker/artifacts'
+import type { Sandbox, SandboxDriver } from '#invoker/sandbox/driver'
+import { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
+import { Semaphore } from '#invoker/semaphore'
+
+/** A driver that is off, and why. */
+export interface AbsentDriver {
+  readonly name: DriverName
+  readonly runtimes: readonly RuntimeName[]
+  /** As in DriverStatus. */
+  readonly reason: string
+}
+
+export interface StarterOptions {
+  readonly drivers: readonly SandboxDriver[]
+  readonly absent: readonly AbsentDriver[]
+  readonly artifacts: Pick<ArtifactCache, 'fetch'>
+  readonly clock: Clock
+  /** Sandboxes being started at the same time: more than a few gain nothing on one machine. */
+  readonly maxStarts: number
+  /** For creating a sandbox, and again for the user's top-level code. */
+  readonly startTimeoutMs: number
+  readonly stopGraceMs: number
+  readonly probeMs: number
+}
+
+export type Started =
+  | { readonly kind: 'ready'; readonly sandbox: GuardedSandbox }
+  /** The code is to blame: what the calls that wanted it come to. */
+  | { readonly kind: 'unloadable'; readonly outcome: Outcome }
+
+export class Starter {
+  readonly #options: StarterOptions
+  readonly #starts: Semaphore
+
+  constructor(options: StarterOptions) {
+    this.#options = options
+    this.#starts = new Semaphore(options.maxStarts)
+  }
+
+  /** @throws PlatformError `driver-unavailable` */
+  driverFor(runtime: RuntimeName): SandboxDriver {
+    const driver = this.#options.drivers.find(({ capabilities }) => capabilities.runtimes.includes(runtime))
+    if (driver !== undefined) return driver
+    const absent = this.#options.absent.find(({ runtimes }) => runtimes.includes(runtime))
+    throw new PlatformError('driver-unavailable', {
+      detail: `the runtime ${runtime} needs ${absent === undefined ? 'a driver that is not configured' : `the ${absent.name} driver: ${absent.reason}`}`,
+      members: { runtime },
+    })
+  }
+
+  /** Calls at the same time in one sandbox of this spec. @throws PlatformError `driver-unavailable` */
+  slotsOf(spec: FunctionSpec): number {
+    return Math.min(spec.concurrency, this.driverFor(spec.runtime).capabilities.maxConcurrency)
+  }
+
+  /**
+   * A sandbox with this version's code. On abort nothing is left behind.
+   * @throws PlatformError `driver-unavailable`, `sandbox-unavailable`, `internal`
+   */
+  async start(version: FunctionVersion, signal: AbortSignal): Promise<Started> {
+    const driver = this.driverFor(version.spec.runtime)
+    using permit = await this.#starts.acquire(signal)
+    const fetched = this.#options.artifacts.fetch(version.artifact, signal)
+    // Looked at below; until then a rejection must not count as unhandled.
+    fetched.catch(() => undefined)
+    const sandbox = this.#guard(await this.#create(driver, version.spec, signal), version.spec)
+    return await this.#load(sandbox, version, fetched, signal)
+  }
+
+  /** Gives a generic sandbox this version's code. As `start` else. */
+  specialize(sandbox: GuardedSandbox, version: FunctionVersion, signal: AbortSignal): Promise<Started> {
+    return this.#load(sandbox, version, this.#options.artifacts.fetch(version.artifact, signal), signal)
+  }
+
+  async #load(
+    sandbox: GuardedSandbox,
+    version: FunctionVersion,
+    fetched: Promise<readonly LocalFile[]>,
+    signal: AbortSignal,
+  ): Promise<Started> {
+    const kill = (): void => void sandbox[Symbol.asyncDispose]()
+    signal.addEventListener('abort', kill, { once: true })
+    try {
+      const code = { function: version.function, version: version.number, spec: version.spec, files: await fetched }
+      const loaded = await sandbox.load(code, this.#options.startTimeoutMs, signal)
+      signal.throwIfAborted()
+      return loaded.loaded ? { kind: 'ready', sandbox } : { kind: 'unloadable', outcome: loaded.outcome }
+    } catch (thrown) {
+      await sandbox[Symbol.asyncDispose]()
+      throw thrown
+    } finally {
+      signal.removeEventListener('abort', kill)
+    }
+  }
+
+  #guard(sandbox: Sandbox, spec: FunctionSpec): GuardedSandbox {
+    const { clock, stopGraceMs, probeMs } = this.#options
+    const maxConcurrency = this.slotsOf(spec)
+    return new GuardedSandbox(sandbox, { clock, stopGraceMs, probeMs, maxConcurrency, memoryMiB: spec.memoryMiB })
+  }
+
+  async #create(driver: SandboxDriver, spec: FunctionSpec, signal: AbortSignal): Promise<Sandbox> {
+    const { clock, startTimeoutMs } = this.#options
+    const giveUp = new AbortController()
+    const abandon = (): void => giveUp.abort(signal.reason)
+    signal.addEventListener('abort', abandon, { once: true })
+    using timer = clock.after(startTimeoutMs, () => giveUp.abort(tooSlow(driver.name, startTimeoutMs)))
+    const creating = driver.create(spec, giveUp.signal)
+    const givenUp = Promise.withResolvers<never>()
+    giveUp.signal.addEventListener('abort', () => givenUp.reject(giveUp.signal.reason), { once: true })
+    try {
+      return await Promise.race([creating, givenUp.promise])
+    } catch (thrown) {
+      // Whatever still comes of it is thrown away.
+      void creating.then(
+        (late) => late[Symbol.asyncDispose](),
+        () => undefined,
+      )
+      throw thrown
+    } finally {
+      signal.removeEventListener('abort', abandon)
+    }
+  }
+}
+
+function tooSlow(driver: DriverName, limitMs: number): PlatformError {
+  return new PlatformError('sandbox-unavailable', {
+    detail: `a sandbox was expected within ${limitMs} ms: the ${driver} driver gave none`,
+  })
+}

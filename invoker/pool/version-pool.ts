@@ -1,0 +1,398 @@
+// The sandboxes of one function version and the calls that wait for them. Carries out what the pure deciders beside
+// it decide (place, burst, keep-alive); knows nothing of other versions.
+import { asPlatformError, PlatformError } from '#core/errors'
+import type { FunctionVersion } from '#core/function'
+import type { Start } from '#core/invocation'
+import type { SandboxCounts } from '#core/invoker'
+import type { Outcome } from '#core/outcome'
+import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
+
+import { startsFor } from './burst.ts'
+import type { Evictable } from './evict.ts'
+import type { House, Hungry } from './house.ts'
+import { expire } from './keep-alive.ts'
+import { Lease, type Member, type MemberOwner, newMember, WARM_START } from './member.ts'
+import { bestWarm, place, type Placement } from './place.ts'
+import { coming, serving } from './sandbox-state.ts'
+import type { Started } from './starter.ts'
+import { Tempo } from './tempo.ts'
+import { WaitingLine } from './waiting-line.ts'
+
+/** What a call gets that asked for a sandbox. */
+export type Admission =
+  | { readonly kind: 'lease'; readonly lease: Lease }
+  /** No sandbox can run this code, and the code is to blame. */
+  | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly start: Start }
+
+/** A backlog is looked at again after half a start, but not more often than this. */
+const MIN_RECHECK_MS = 20
+/** Starts that fail in a row before those who wait are told. */
+const MAX_FAILED_STARTS = 3
+
+export class VersionPool implements Hungry, MemberOwner {
+  readonly version: FunctionVersion
+  readonly #house: House
+  readonly #line: WaitingLine<Admission>
+  readonly #members: Member[] = []
+  /** In the order of their calls. */
+  readonly #leases = new Set<Lease>()
+  readonly #tempo = new Tempo()
+  #retired = false
+  #closed = false
+  /** Calls since there have been sandboxes without a break. */
+  #frequency = 0
+  #wake: Disposable | undefined
+
+  constructor(version: FunctionVersion, house: House) {
+    this.version = version
+    this.#house = house
+    this.#line = new WaitingLine(house.clock, house.limits)
+  }
+
+  get waiting(): number {
+    return this.#line.length
+  }
+
+  /** Since when its first call has been waiting. */
+  get hungrySince(): number {
+    return this.#line.oldest
+  }
+
+  get usedMiB(): number {
+    return this.#servingCount() * this.version.spec.memoryMiB
+  }
+
+  /** No call runs or waits. */
+  get quiet(): boolean {
+    return this.#line.length === 0 && this.#leases.size === 0
+  }
+
+  get empty(): boolean {
+    return this.#members.length === 0 && this.#line.length === 0
+  }
+
+  counts(): SandboxCounts {
+    const counts = { starting: 0, idle: 0, busy: 0, draining: 0 }
+    for (const { state } of this.#members) if (state.kind !== 'generic') counts[state.kind] += 1
+    return counts
+  }
+
+  /** A warm slot, if there is one and nobody waits for it. */
+  take(): Lease | undefined {
+    if (this.#line.length > 0) return undefined
+    const member = bestWarm(this.#members)
+    return member === undefined ? undefined : this.#lend(member, WARM_START)
+  }
+
+  /** Waits for a slot. @throws PlatformError as `Invoker.invoke`; the signal's reason when it aborts */
+  async wait(signal: AbortSignal): Promise<Admission> {
+    this.#house.starter.driverFor(this.version.spec.runtime)
+    const turn = this.#line.join(signal, () => this.#retryAfterS())
+    this.pump()
+    try {
+      return await turn
+    } finally {
+      this.#house.slotFreed()
+    }
+  }
+
+  /** How many more calls would start at once, or with a start that is worth it. */
+  room(): number {
+    const slots = this.#members.reduce((sum, { state }) => sum + coming(state), 0) - this.#line.length
+    if (slots > 0 || this.#line.length > 0) return Math.max(0, slots)
+    const { memoryMiB, maxSandboxes } = this.version.spec
+    const placement = place({ memoryMiB, maxSandboxes, worthStart: true }, this.#view())
+    return placement.kind === 'wait' ? 0 : 1
+  }
+
+  /** Serves those who wait as far as there is room, and starts what they are worth. */
+  pump(): void {
+    if (this.#closed) return
+    this.#house.hungry.delete(this)
+    while (this.#line.length > 0 && this.#carryOut(this.#decide())) continue
+    this.#keepMinimum()
+    this.#lookAgain()
+  }
+
+  /** A retired version keeps nothing idle; calls that still come are served. */
+  retire(retired: boolean): void {
+    if (this.#retired === retired) return
+    this.#retired = retired
+    this.#house.expiryAt(this.#house.clock.monotonic())
+    this.pump()
+  }
+
+  /** Lets go of what has been idle for long enough; returns when to ask again. */
+  expire(now: number): number {
+    const { expired, nextAt } = expire(this.#members, { keepMs: this.#keepMs(), minSandboxes: this.#minimum() }, now)
+    for (const member of expired) void this.dismiss(member)
+    return nextAt
+  }
+
+  evictable(): readonly Evictable<Member>[] {
+    const { memoryMiB } = this.version.spec
+    const spare = Math.max(0, this.#servingCount() - this.#minimum())
+    const facts = { frequency: this.#frequency, costMs: this.#tempo.startMs, memoryMiB }
+    return this.#members
+      .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, clock: sandbox.state.clock, ...facts }] : []))
+      .slice(0, spare)
+  }
+
+  /** Gives up a busy sandbox, once its calls are over, for calls of others that have waited for memory too long. */
+  concede(): void {
+    if (this.#servingCount() <= this.#minimum()) return
+    if (this.#members.some(({ state }) => state.kind === 'draining')) return
+    this.#members.find(({ state }) => state.kind === 'busy')?.sandbox?.drain()
+  }
+
+  async dismiss(member: Member): Promise<void> {
+    member.state = { kind: 'draining' }
+    member.abort.abort()
+    await member.sandbox?.kill('the platform ended the sandbox')
+    await member.left.promise
+  }
+
+  /** Turns away those who wait, ends every sandbox and starts none. */
+  async close(reason: PlatformError): Promise<void> {
+    this.#closed = true
+    this.#wake?.[Symbol.dispose]()
+    this.#line.refuse(reason)
+    await Promise.all(this.#members.map((member) => this.dismiss(member)))
+  }
+
+  #decide(): Placement<Member> {
+    const { memoryMiB, maxSandboxes } = this.version.spec
+    return place({ memoryMiB, maxSandboxes, worthStart: this.#worthStart() }, this.#view())
+  }
+
+  #view(): Parameters<typeof place<Member>>[1] {
+    return {
+      own: this.#members,
+      generic: this.#house.generic(this.version.spec),
+      freeMiB: this.#house.freeMiB,
+      evictable: () => this.#house.evictable(),
+    }
+  }
+
+  /** False when nothing more can be done for those who wait. */
+  #carryOut(placement: Placement<Member>): boolean {
+    switch (placement.kind) {
+      case 'reuse':
+      case 'join':
+        this.#line.serve((since) => ({ kind: 'lease', lease: this.#admit(placement.sandbox, since) }))
+        return true
+      case 'specialize':
+        this.#house.adopt(placement.sandbox)
+        this.#start(Promise.resolve(), placement.sandbox.sandbox)
+        return true
+      case 'create':
+        this.#start(this.#house.evict(placement.evict))
+        return true
+      case 'wait':
+        if (placement.for === 'memory') this.#house.hungry.add(this)
+        return false
+      default:
+        return placement satisfies never
+    }
+  }
+
+  #worthStart(): boolean {
+    const now = this.#house.clock.monotonic()
+    if (now < this.#tempo.notBefore) return false
+    const [oldest] = this.#leases
+    const slots = this.#house.starter.slotsOf(this.version.spec)
+    const backlog = {
+      waiting: this.#line.length,
+      warmSlots: this.#slotsIn('idle', 'busy'),
+      startingSlots: this.#slotsIn('starting'),
+      slots,
+      serviceMs: this.#tempo.serviceMs(oldest === undefined ? undefined : now - oldest.startedAt),
+      startMs: this.#tempo.startMs,
+    }
+    return startsFor(backlog) > 0
+  }
+
+  #slotsIn(...kinds: ('idle' | 'busy' | 'starting')[]): number {
+    let slots = 0
+    for (const { state } of this.#members) {
+      if ('slots' in state && kinds.includes(state.kind)) slots += state.slots
+    }
+    return slots
+  }
+
+  #keepMinimum(): void {
+    const now = this.#house.clock.monotonic()
+    while (
+      this.#servingCount() < this.#minimum() &&
+      now >= this.#tempo.notBefore &&
+      this.version.spec.memoryMiB <= this.#house.freeMiB
+    ) {
+      this.#start(Promise.resolve())
+    }
+  }
+
+  /** What a backlog is worth grows while its calls run: one timer, while there is a backlog. */
+  #lookAgain(): void {
+    const waits = this.#line.length > 0 || this.#servingCount() < this.#minimum()
+    if (!waits || this.#wake !== undefined) return
+    const now = this.#house.clock.monotonic()
+    const ms = Math.max(MIN_RECHECK_MS, this.#tempo.startMs / 2, this.#tempo.notBefore - now)
+    this.#wake = this.#house.clock.after(ms, () => {
+      this.#wake = undefined
+      this.pump()
+    })
+  }
+
+  #start(room: Promise<void>, generic?: GuardedSandbox): void {
+    const slots = this.#house.starter.slotsOf(this.version.spec)
+    const member = newMember(this, { kind: 'starting', since: this.#house.clock.monotonic(), slots })
+    this.#members.push(member)
+    this.#house.charge(this.version.spec.memoryMiB)
+    void this.#bring(member, room, generic)
+  }
+
+  async #bring(member: Member, room: Promise<void>, generic: GuardedSandbox | undefined): Promise<void> {
+    const since = this.#house.clock.monotonic()
+    const { signal } = member.abort
+    try {
+      await room
+      signal.throwIfAborted()
+      const { starter } = this.#house
+      const started = await (generic === undefined
+        ? starter.start(this.version, signal)
+        : starter.specialize(generic, this.version, signal))
+      if (signal.aborted && started.kind === 'ready') await started.sandbox[Symbol.asyncDispose]()
+      signal.throwIfAborted()
+      this.#brought(member, started, { kind: generic === undefined ? 'cold' : 'specialized', since })
+    } catch (thrown) {
+      this.#left(member)
+      if (!signal.aborted) this.#startFailed(asPlatformError(thrown))
+    }
+  }
+
+  #brought(member: Member, started: Started, { kind, since }: { kind: Start['kind']; since: number }): void {
+    const startMs = this.#house.clock.monotonic() - since
+    if (started.kind === 'unloadable') {
+      this.#left(member)
+      this.#unloadable(started.outcome, { kind, queueMs: 0, startMs })
+      return
+    }
+    this.#tempo.started(startMs)
+    const { sandbox } = started
+    member.sandbox = sandbox
+    sandbox.onChange = () => {
+      this.#refresh(member)
+      this.pump()
+    }
+    void sandbox.gone.then(() => this.#left(member))
+    this.#refresh(member)
+    member.fresh = { kind, startMs }
+    this.pump()
+    member.fresh = undefined
+    this.#freed(member)
+  }
+
+  #startFailed(error: PlatformError): void {
+    this.#tempo.startFailed(this.#house.clock.monotonic())
+    const { function: name, number: version } = this.version
+    this.#house.log.warn('a sandbox could not be started', { function: name, version, error, cause: error.cause })
+    const hopeless = error.code === 'driver-unavailable' || this.#tempo.failures >= MAX_FAILED_STARTS
+    if (hopeless && this.#slotsIn('idle', 'busy') === 0) this.#line.refuse(notStarted(error, this.#tempo.failures))
+    this.pump()
+  }
+
+  /** Another sandbox would fare no better: unless others work, those who wait are told. */
+  #unloadable(outcome: Outcome, start: Start): void {
+    this.#tempo.startFailed(this.#house.clock.monotonic())
+    while (this.#line.length > 0 && this.#slotsIn('idle', 'busy') === 0) {
+      this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
+    }
+    this.pump()
+  }
+
+  /** A slot for a call that has waited since `since`. */
+  #admit(member: Member, since: number): Lease {
+    const waitedMs = this.#house.clock.monotonic() - since
+    const { fresh } = member
+    if (fresh === undefined) return this.#lend(member, { kind: 'warm', queueMs: waitedMs, startMs: 0 })
+    const startMs = Math.min(fresh.startMs, waitedMs)
+    return this.#lend(member, { kind: fresh.kind, queueMs: waitedMs - startMs, startMs })
+  }
+
+  #lend(member: Member, start: Start): Lease {
+    const lease = new Lease(member, start, this.#house.clock.monotonic(), this.#giveBack)
+    this.#leases.add(lease)
+    this.#frequency += 1
+    member.inFlight += 1
+    this.#refresh(member)
+    return lease
+  }
+
+  readonly #giveBack = (lease: Lease, member: Member): void => {
+    this.#leases.delete(lease)
+    this.#tempo.served(this.#house.clock.monotonic() - lease.startedAt)
+    member.inFlight -= 1
+    this.#refresh(member)
+    if (this.#line.length > 0) this.pump()
+    this.#freed(member)
+  }
+
+  /** After a slot came back, or came. */
+  #freed(member: Member): void {
+    const { state } = member
+    if (state.kind === 'idle') {
+      const expiry = state.since + this.#keepMs()
+      this.#house.expiryAt(expiry)
+    }
+    this.#house.slotFreed()
+  }
+
+  /** Brings the state in line with what is so. */
+  #refresh(member: Member): void {
+    const { sandbox, inFlight, slots } = member
+    if (sandbox === undefined || member.state.kind === 'draining') return
+    if (sandbox.leaving) member.state = { kind: 'draining' }
+    else if (inFlight > 0) member.state = { kind: 'busy', inFlight, slots, accepting: sandbox.accepting }
+    else member.state = { kind: 'idle', since: this.#house.clock.monotonic(), slots, clock: this.#house.evictionClock }
+  }
+
+  /** Nothing of it is left. */
+  #left(member: Member): void {
+    const index = this.#members.indexOf(member)
+    if (index === -1) return
+    this.#members.splice(index, 1)
+    if (this.#members.length === 0) this.#frequency = 0
+    this.#house.charge(-this.version.spec.memoryMiB)
+    member.left.resolve()
+    this.pump()
+    this.#house.slotFreed()
+  }
+
+  #servingCount(): number {
+    return this.#members.filter(({ state }) => serving(state)).length
+  }
+
+  #minimum(): number {
+    return this.#retired ? 0 : this.version.spec.minSandboxes
+  }
+
+  #keepMs(): number {
+    return this.#house.keepAlive({ keepAliveMs: this.version.spec.keepAliveMs, retired: this.#retired })
+  }
+
+  /** How long the line in front of a newcomer takes, or a start. */
+  #retryAfterS(): number {
+    const perCallMs = this.#tempo.serviceMs(undefined) ?? this.#tempo.startMs
+    const lineMs = (this.#line.length * perCallMs) / Math.max(1, this.#slotsIn('idle', 'busy', 'starting'))
+    return Math.min(60, Math.max(1, Math.ceil(lineMs / 1000)))
+  }
+}
+
+function notStarted(cause: PlatformError, attempts: number): PlatformError {
+  if (cause.code === 'driver-unavailable') return cause
+  return new PlatformError('sandbox-unavailable', {
+    detail: `a sandbox was to be started: ${attempts} attempts in a row failed, the last with "${cause.message}"`,
+    cause,
+    retryAfterS: 1,
+  })
+}

@@ -1,0 +1,9 @@
+import type { RunningCall } from './running-call.ts'
+
+/** Cause: the caller went away or cancelled. */
+export function stopOnCancel(call: RunningCall, signal: AbortSignal): void {
+  const cancel = (): void => call.stop({ kind: 'cancelled' })
+  if (signal.aborted) return cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  call.watch({ [Symbol.dispose]: () => signal.removeEventListener('abort', cancel) })
+}

@@ -1,0 +1,83 @@
+// Contract: sandboxes come, are used again, go, and leave nothing behind.
+import { expect } from 'vitest'
+
+import { expectWorks } from './faults.ts'
+import { Recorder, type World } from '../world.ts'
+import { newInvocationId } from '#core/ids'
+
+const NONE = { starting: 0, idle: 0, busy: 0, draining: 0 }
+const never = (): AbortSignal => new AbortController().signal
+
+export const lifecycleTests = {
+  'starts cold and is warm afterwards': async (world: World) => {
+    const version = await world.deploy()
+    expect((await world.call(version, '/hello')).start?.kind).toBe('cold')
+    expect((await world.call(version, '/hello')).start?.kind).toBe('warm')
+  },
+
+  'scales to zero and serves the next call': async (world: World) => {
+    const version = await world.deploy({ keepAliveMs: 200 })
+    await expectWorks(world, version)
+    await expect.poll(() => world.invoker.activity(version.function).sandboxes, { timeout: 15_000 }).toEqual(NONE)
+    expect((await world.call(version, '/hello')).start?.kind).not.toBe('warm')
+  },
+
+  'fails no call when a new version comes while calls run': async (world: World) => {
+    const old = await world.deploy({ concurrency: 2 })
+    await expectWorks(world, old)
+    const running = Array.from({ length: 4 }, () => world.call(old, '/sleep?ms=500'))
+    const next = await world.deploy({ env: { NEW: 'yes' } }, { of: old })
+    world.invoker.retire(old.function, next.number)
+    expect((await world.call(next, '/env?name=NEW')).text).toBe('yes')
+    for (const reply of await Promise.all(running)) expect(reply.text).toBe('slept')
+    await expect
+      .poll(() => world.invoker.activity(old.function).sandboxes, { timeout: 15_000 })
+      .toEqual({ ...NONE, idle: 1 })
+  },
+
+  'a sandbox that is disposed of has ended': async (world: World) => {
+    const sandbox = await world.driver.create((await world.shared()).spec, never())
+    expect(await sandbox.responsive(5000)).toBe(true)
+    await sandbox[Symbol.asyncDispose]()
+    expect(await sandbox.ended).toEqual({ cause: 'disposed' })
+    await sandbox[Symbol.asyncDispose]()
+  },
+
+  'a sandbox does not answer while its code spins, and can be disposed of': async (world: World) => {
+    const version = await world.shared()
+    await using sandbox = await world.driver.create(version.spec, never())
+    expect(await sandbox.load(await world.codeOf(version), never())).toEqual({ loaded: true })
+    const request = {
+      method: 'GET',
+      target: '/loop',
+      origin: 'http://contract.test',
+      headers: [],
+      body: new Uint8Array(),
+    }
+    const invocation = {
+      id: newInvocationId(),
+      version,
+      trigger: 'http',
+      request,
+      attempt: 1,
+      acceptedAt: Date.now(),
+    } as const
+    const call = sandbox.invoke(invocation, new Recorder(), never())
+    await expect.poll(() => sandbox.responsive(200), { timeout: 10_000 }).toBe(false)
+    await sandbox[Symbol.asyncDispose]()
+    expect((await call).kind).toBe('exited')
+    expect(await sandbox.ended).toEqual({ cause: 'disposed' })
+  },
+
+  'a create that is aborted leaves nothing behind': async (world: World) => {
+    const { spec } = await world.shared()
+    await expect(world.driver.create(spec, AbortSignal.abort(new Error('changed my mind')))).rejects.toThrow()
+    const late = new AbortController()
+    const creating = world.driver.create(spec, late.signal)
+    late.abort(new Error('changed my mind'))
+    await creating.then(
+      (sandbox) => sandbox[Symbol.asyncDispose](),
+      () => undefined,
+    )
+  },
+} satisfies Record<string, (world: World) => Promise<void>>
