@@ -95,7 +95,7 @@ test('changes reach every process, and a lost connection is told as undefined', 
   await using one = await openStore({ url: own.url })
   await using two = await openStore({ url: own.url })
   const heard: (FunctionName | undefined)[] = []
-  using listening = one.functions.onChange((name) => heard.push(name))
+  one.functions.onChange((name) => heard.push(name))
   await eventually(() => heard.length === 1)
   await two.functions.deploy(sampleVersion('a'), 1)
   await one.functions.remove(NAME)

@@ -94,7 +94,7 @@ test('a retry is not taken before its delay is over, and then rings', async () =
   await store.lanes.add(sampleInvocation())
   await (await store.lanes.take(NAME))!.retry(150, 'later')
   const rung: FunctionName[] = []
-  await using listening = store.lanes.listen((name) => rung.push(name))
+  store.lanes.listen((name) => rung.push(name))
   expect(await store.lanes.take(NAME)).toBeUndefined()
   expect(await store.lanes.depth(NAME)).toBe(1)
   await eventually(() => rung.length > 0)
@@ -109,9 +109,7 @@ test('a delay set by a process that is gone is rung by another', async () => {
   }
   await using store = await open('promote')
   const claims: Claim[] = []
-  await using listening = store.lanes.listen(
-    (name) => void store.lanes.take(name).then((claim) => claim && claims.push(claim)),
-  )
+  store.lanes.listen((name) => void store.lanes.take(name).then((claim) => claim && claims.push(claim)))
   await eventually(() => claims.length === 1)
 })
 
@@ -119,7 +117,7 @@ test('a bell rings after an add in another process', async () => {
   await using producer = await open('bell')
   await using consumer = await open('bell')
   const rung: FunctionName[] = []
-  await using listening = consumer.lanes.listen((name) => rung.push(name))
+  consumer.lanes.listen((name) => rung.push(name))
   await producer.lanes.add(sampleInvocation())
   await eventually(() => rung.includes(NAME))
 })
@@ -133,7 +131,7 @@ test('lanes with work ring at the start', async () => {
   await redis.del('start:{lanes}:bells')
   await using store = await open('start', { sweepMs: 60_000 })
   const rung = new Set<FunctionName>()
-  await using listening = store.lanes.listen((name) => rung.add(name))
+  store.lanes.listen((name) => rung.add(name))
   await eventually(() => rung.size === 3)
 })
 
@@ -141,7 +139,7 @@ test('a lost bell is made up for by the sweep', async () => {
   await using store = await open('lost')
   const rung: FunctionName[] = []
   await store.lanes.add(sampleInvocation({ function: 'other' as FunctionName }))
-  await using listening = store.lanes.listen((name) => rung.push(name))
+  store.lanes.listen((name) => rung.push(name))
   await eventually(() => rung.length > 0)
   await using silent = await open('lost')
   await silent.lanes.add(sampleInvocation())
@@ -153,14 +151,12 @@ test('a process without room passes the bell on to one that has room', async () 
   await using full = await open('pass', { sweepMs: 60_000 })
   await using free = await open('pass', { sweepMs: 60_000 })
   let declined = 0
-  await using deaf = full.lanes.listen(() => declined++)
+  full.lanes.listen(() => declined++)
   await eventually(async () => String(await redis.client('LIST')).includes('cmd=bzpopmin'))
   await full.lanes.add(sampleInvocation())
   await eventually(() => declined > 0)
   const claims: Claim[] = []
-  await using hearing = free.lanes.listen(
-    (name) => void free.lanes.take(name).then((claim) => claim && claims.push(claim)),
-  )
+  free.lanes.listen((name) => void free.lanes.take(name).then((claim) => claim && claims.push(claim)))
   await eventually(() => claims.length === 1)
 })
 
@@ -182,8 +178,8 @@ test('everything is served once when two processes take one at a time from many 
       })()
     })
   }
-  await using first = serve(one.lanes)
-  await using second = serve(two.lanes)
+  serve(one.lanes)
+  serve(two.lanes)
   const added = Array.from({ length: 200 }, (_, index) =>
     sampleInvocation({ function: `f${index % 20}` as FunctionName }),
   )
@@ -195,7 +191,7 @@ test('everything is served once when two processes take one at a time from many 
 test('a claim that is held longer than a lease is not taken over', async () => {
   await using one = await open('renew')
   await using two = await open('renew')
-  await using listening = two.lanes.listen(() => {})
+  two.lanes.listen(() => {})
   await one.lanes.add(sampleInvocation())
   const claim = await takeEventually(one.lanes)
   await sleep(1_200, AbortSignal.timeout(5_000))
@@ -207,7 +203,7 @@ test('a claim that is held longer than a lease is not taken over', async () => {
 
 test('what a dead process held is taken over, and counts as an attempt', async () => {
   await using store = await open('dead')
-  await using listening = store.lanes.listen(() => {})
+  store.lanes.listen(() => {})
   for (const attempt of [1, 2, 3, 4]) {
     const dead = await open('dead')
     if (attempt === 1) await dead.lanes.add(sampleInvocation({ maxAttempts: 2 }))
@@ -226,7 +222,7 @@ test('what a dead process held is taken over, and counts as an attempt', async (
 test('a process that lost its lease is told, and can no longer end the job', async () => {
   await using frozen = await open('lease')
   await using store = await open('lease')
-  await using listening = store.lanes.listen(() => {})
+  store.lanes.listen(() => {})
   await frozen.lanes.add(sampleInvocation())
   const claim = await takeEventually(frozen.lanes)
   // As if the process had been frozen for longer than its lease.
@@ -255,7 +251,7 @@ test('a claim is completed although Redis was restarted meanwhile, and the jobs 
   await store.lanes.add(sampleInvocation())
   await store.lanes.add(sampleInvocation())
   const rung: FunctionName[] = []
-  await using listening = store.lanes.listen((name) => rung.push(name))
+  store.lanes.listen((name) => rung.push(name))
   const claim = await takeEventually(store.lanes)
   await own.kill()
   const completed = claim.complete()
@@ -273,7 +269,7 @@ test('a thousand lanes need three connections', async () => {
   const names = Array.from({ length: 1_000 }, (_, index) => `f-${index}` as FunctionName)
   const served = new Set<FunctionName>()
   const tasks = new Set<Promise<void>>()
-  await using listening = store.lanes.listen((name) => {
+  store.lanes.listen((name) => {
     const task = (async () => {
       const claim = await store.lanes.take(name)
       await claim?.complete()
