@@ -28,7 +28,12 @@ export interface EgressHead {
   readonly method: string
   readonly url: string
   readonly headers: readonly (readonly [string, string])[]
+  /** Whether redirects are followed, as fetch does, or given to the guest. */
+  readonly redirect: 'follow' | 'manual'
 }
+
+/** Most requests of a sandbox that are under way at the same time. */
+export const MAX_EGRESS_REQUESTS = 64
 
 export type EgressAnswer =
   | { readonly ok: true; readonly status: number; readonly headers: readonly (readonly [string, string])[] }

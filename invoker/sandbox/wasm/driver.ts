@@ -7,6 +7,7 @@ import { newSandboxId, type SandboxId } from '#core/ids'
 
 import type { DriverCapabilities, Sandbox, SandboxDriver, SandboxSpec, Termination } from '../driver.ts'
 import { ControlType, MAX_BODY_BYTES, MAX_INSTANCES } from './control.ts'
+import { EgressGate } from './egress.ts'
 import { type Host, HostProcess } from './host-process.ts'
 import { WasmSandbox } from './sandbox.ts'
 
@@ -38,6 +39,7 @@ class WasmDriver implements SandboxDriver {
   readonly detail = `WebAssembly in node ${process.versions.node} (V8 ${process.versions.v8})`
   readonly #clock: Clock
   readonly #process: HostProcess
+  readonly #gate: EgressGate
   readonly #sandboxes = new Map<number, WasmSandbox>()
   #host: Host | undefined
   #lastChannel = 0
@@ -50,6 +52,7 @@ class WasmDriver implements SandboxDriver {
     moduleCacheBytes = 268_435_456,
   }: WasmDriverOptions) {
     this.#clock = clock
+    this.#gate = new EgressGate({ clock })
     this.#process = new HostProcess({ artifactDir, cacheDir, spares, moduleCacheBytes, clock })
     // Started now, so that the first call finds it running; whoever needs it hears why it could not be.
     this.#connect().catch(() => {})
@@ -65,6 +68,7 @@ class WasmDriver implements SandboxDriver {
       channel,
       socket: host.socket,
       clock: this.#clock,
+      gate: this.#gate,
       onEnded: () => this.#sandboxes.delete(channel),
     })
     this.#sandboxes.set(channel, sandbox)
@@ -80,6 +84,7 @@ class WasmDriver implements SandboxDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const sandbox of this.#sandboxes.values()) sandbox.end({ cause: 'disposed' })
+    this.#gate[Symbol.dispose]()
     await this.#process[Symbol.asyncDispose]()
   }
 

@@ -1,6 +1,7 @@
 // One sandbox of the Wasm driver: a worker thread in the host process, reached over a channel of its pipe.
 import type { Clock } from '#core/clock'
-import { type Frame, FrameFlag } from '#core/frames'
+import { parseEgressRules } from '#core/egress'
+import { type Frame, type FrameError, FrameFlag } from '#core/frames'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
@@ -9,12 +10,15 @@ import type { Code, LoadResult, Sandbox, Termination } from '../driver.ts'
 import type { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
 import { ControlType, MAX_INSTANCES, type WasmLoadHead } from './control.ts'
+import { SandboxEgress } from './sandbox-egress.ts'
+import type { EgressGate } from './egress.ts'
 
 export interface WasmSandboxOptions {
   readonly id: SandboxId
   readonly channel: number
   readonly socket: FrameSocket
   readonly clock: Clock
+  readonly gate: EgressGate
   /** Once, when it has ended: its channel is free. */
   readonly onEnded: () => void
 }
@@ -24,6 +28,7 @@ export class WasmSandbox implements Sandbox {
   readonly ended: Promise<Termination>
   readonly #options: WasmSandboxOptions
   readonly #link: SandboxLink
+  readonly #egress: SandboxEgress
   readonly #ended = Promise.withResolvers<Termination>()
   #termination: Termination | undefined
 
@@ -31,10 +36,11 @@ export class WasmSandbox implements Sandbox {
     this.#options = options
     this.id = options.id
     this.ended = this.#ended.promise
+    this.#egress = new SandboxEgress(options)
     this.#link = new SandboxLink({
       socket: options.socket,
       channel: options.channel,
-      onViolation: (error) => this.#kill({ cause: 'exited', detail: `protocol violation: ${error.message}` }),
+      onViolation: (error) => this.#violated(error),
       clock: options.clock,
     })
   }
@@ -45,7 +51,12 @@ export class WasmSandbox implements Sandbox {
   }
 
   receive(frame: Frame): void {
-    this.#link.receive(frame)
+    if (frame.type !== ControlType.egress && frame.type !== ControlType.forget) return this.#link.receive(frame)
+    try {
+      this.#egress.receive(frame)
+    } catch (error) {
+      this.#violated(error as FrameError)
+    }
   }
 
   /** It has ended by itself, or with the host. */
@@ -54,6 +65,7 @@ export class WasmSandbox implements Sandbox {
     this.#termination = termination
     this.#ended.resolve(termination)
     this.#link.close()
+    this.#egress[Symbol.dispose]()
     this.#options.onEnded()
   }
 
@@ -63,6 +75,11 @@ export class WasmSandbox implements Sandbox {
     const head: WasmLoadHead = {
       spec: { env, memoryMiB, concurrency: Math.min(concurrency, MAX_INSTANCES), instances },
       files,
+    }
+    try {
+      this.#egress.rules = parseEgressRules(spec.egress)
+    } catch (error) {
+      return { loaded: false, failure: { type: 'RangeError', message: (error as Error).message } }
     }
     const result = await this.#link.load(head, undefined)
     return result ?? { loaded: false, failure: { type: 'LoadError', message: `the sandbox ended: ${this.#detail()}` } }
@@ -83,6 +100,10 @@ export class WasmSandbox implements Sandbox {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#kill({ cause: 'disposed' })
+  }
+
+  #violated(error: FrameError): void {
+    this.#kill({ cause: 'exited', detail: `protocol violation: ${error.message}` })
   }
 
   #kill(termination: Termination): void {

@@ -16,7 +16,10 @@ export class EgressClient implements Egress {
     this.#channel = channel
   }
 
-  fetch({ method, url, headers, body }: EgressRequest, signal: AbortSignal): Promise<EgressResponse | string> {
+  fetch(
+    { method, url, headers, body, redirect }: EgressRequest,
+    signal: AbortSignal,
+  ): Promise<EgressResponse | string> {
     if (body.length > MAX_EGRESS_BYTES) {
       return Promise.resolve(
         `a request body to the network has at most ${MAX_EGRESS_BYTES} bytes: received ${body.length}`,
@@ -24,7 +27,7 @@ export class EgressClient implements Egress {
     }
     this.#last = this.#last === 0xffffffff ? 1 : this.#last + 1
     const number = this.#last
-    const head: EgressHead = { method, url, headers }
+    const head: EgressHead = { method, url, headers, redirect }
     const header = { flags: FrameFlag.none, channel: this.#channel, call: number }
     this.#socket.send({ ...header, type: ControlType.egress }, body, JSON.stringify(head))
     return new Promise((resolve) => {

@@ -93,7 +93,7 @@ class FunctionHost {
     return this.#future((settle) => {
       const abort = new AbortController()
       void this.#context.egress
-        .fetch(outgoing, abort.signal)
+        .fetch({ ...outgoing, redirect: 'follow' }, abort.signal)
         .then((result) => settle(typeof result === 'string' ? { tag: 'err', val: result } : { tag: 'ok', val: result }))
       return { [Symbol.dispose]: () => abort.abort() }
     })

@@ -48,6 +48,7 @@ export interface HttpMessage {
 export interface EgressRequest extends HttpMessage {
   readonly method: string
   readonly url: string
+  readonly redirect: 'follow' | 'manual'
 }
 export interface EgressResponse extends HttpMessage {
   readonly status: number
