@@ -1,0 +1,55 @@
+// Turns the outside world into invocations: the HTTP API, function URLs, deploys. Never runs a function and never
+// knows what stores or isolates one: all of that comes in through the interfaces of core.
+import type { BlobStore } from '#core/artifact'
+import type { Builder } from '#core/build'
+import type { Clock } from '#core/clock'
+import type { FunctionStore } from '#core/function-store'
+import type { FunctionName } from '#core/ids'
+import type { Completion, Invoker } from '#core/invoker'
+import type { RequestLimits } from '#core/limits'
+import type { Lanes } from '#core/queue'
+import type { RecordStore } from '#core/record'
+
+/** What a gateway works with. It owns none of these: whoever made them ends them, after the gateway. */
+export interface GatewayDeps {
+  readonly functions: FunctionStore
+  readonly blobs: BlobStore
+  readonly builder: Builder
+  readonly invoker: Invoker
+  readonly records: RecordStore
+  readonly lanes: Lanes
+  readonly clock: Clock
+  /** Rejects when the store does not answer. */
+  readonly ping: (signal: AbortSignal) => Promise<void>
+  /** Told of errors that are Hearth's own fault; the client sees only their id. */
+  readonly onFault: (error: unknown, id: string) => void
+}
+
+export interface GatewayOptions extends RequestLimits {
+  readonly adminToken: string
+  /** Bytes of the body of an async invocation, which waits in the store. */
+  readonly maxAsyncBodyBytes: number
+  /** Bytes of an upload, packed and unpacked. */
+  readonly maxUploadBytes: number
+  /** Records of successful sync calls kept per second and function; failures always are. */
+  readonly syncRecordsPerS: number
+  /** How long running requests may finish after disposal began. */
+  readonly drainMs: number
+  /** Whether X-Forwarded-* of clients are believed: only behind a proxy that sets them. */
+  readonly trustProxy: boolean
+}
+
+export interface Gateway extends AsyncDisposable {
+  /** Port 0 takes a free one. */
+  listen(address: {
+    readonly host: string
+    readonly port: number
+  }): Promise<{ readonly url: string; readonly port: number }>
+  /** Counts an invocation that did not come through this gateway, for `/metrics`: one that the async consumer ran. */
+  observe(name: FunctionName, completion: Completion): void
+  /**
+   * Drains: accepts nothing new, lets what runs finish within `drainMs`, streams included, cancels the rest, closes.
+   * Idempotent.
+   */
+  [Symbol.asyncDispose](): Promise<void>
+}

@@ -1,0 +1,97 @@
+// Which headers go through to a function and back.
+import type { IncomingMessage } from 'node:http'
+
+import type { HeaderList } from '#core/invocation'
+
+/** About one connection, not about the message (RFC 9110, 7.6.1). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+/** Answered by the gateway itself. */
+const CONSUMED = new Set([...HOP_BY_HOP, 'expect'])
+/** Said by the gateway about the client, and so by nobody else. */
+const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
+/** Names that the platform speaks for. */
+const OWN_PREFIX = 'hearth-'
+
+export interface Forwarding {
+  readonly trustProxy: boolean
+  /** The token was for the gateway: the function must not see it. */
+  readonly hideAuthorization: boolean
+}
+
+export interface ForwardedRequest {
+  readonly origin: string
+  readonly headers: HeaderList
+}
+
+/** The headers for the function, and what it sees as the origin of its URL. */
+export function forwardRequest(req: IncomingMessage, { trustProxy, hideAuthorization }: Forwarding): ForwardedRequest {
+  const { rawHeaders } = req
+  const listed = listedInConnection(req.headers.connection)
+  const headers: [string, string][] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (CONSUMED.has(name) || FORWARDED.has(name) || name.startsWith(OWN_PREFIX) || listed?.has(name)) continue
+    if (hideAuthorization && name === 'authorization') continue
+    headers.push([name, rawHeaders[i + 1] as string])
+  }
+  const client = clientOf(req, trustProxy)
+  headers.push(
+    ['x-forwarded-for', client.chain],
+    ['x-forwarded-proto', client.proto],
+    ['x-forwarded-host', client.host],
+  )
+  return { origin: `${client.proto}://${client.host}`, headers }
+}
+
+/** `http://host:port` as the client wrote it. */
+export function originOf(req: IncomingMessage, trustProxy: boolean): string {
+  const { proto, host } = clientOf(req, trustProxy)
+  return `${proto}://${host}`
+}
+
+function clientOf(req: IncomingMessage, trustProxy: boolean): { chain: string; proto: string; host: string } {
+  const address = req.socket.remoteAddress ?? 'unknown'
+  const host = req.headers.host ?? `${req.socket.localAddress ?? 'localhost'}:${req.socket.localPort ?? 80}`
+  if (!trustProxy) return { chain: address, proto: 'http', host }
+  const before = text(req.headers['x-forwarded-for'])
+  return {
+    chain: before === undefined ? address : `${before}, ${address}`,
+    proto: first(text(req.headers['x-forwarded-proto'])) === 'https' ? 'https' : 'http',
+    host: first(text(req.headers['x-forwarded-host'])) ?? host,
+  }
+}
+
+/** A function's headers as node:http takes them, flat, without those that are not the function's to send. */
+export function forwardResponse(headers: HeaderList, flat: string[]): void {
+  const listed = listedInConnection(headers.find(([name]) => name === 'connection')?.[1])
+  for (const [name, value] of headers) {
+    if (HOP_BY_HOP.has(name) || name === 'content-length' || name.startsWith(OWN_PREFIX) || listed?.has(name)) continue
+    flat.push(name, value)
+  }
+}
+
+/** What a Connection header declares to be hop-by-hop too; undefined in the usual case. */
+function listedInConnection(connection: string | undefined): Set<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined
+  // `host` and the like cannot be talked away: only what the message could do without.
+  const names = connection.toLowerCase().split(',')
+  return new Set(names.map((name) => name.trim()).filter((name) => name !== 'host' && !name.startsWith('content-')))
+}
+
+function text(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.join(', ')
+}
+
+function first(list: string | undefined): string | undefined {
+  return list?.split(',')[0]?.trim()
+}

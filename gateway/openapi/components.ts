@@ -1,0 +1,162 @@
+// The schemas that several operations share.
+import { ERRORS } from '#core/errors'
+import { RECORD_STATES } from '#core/record'
+import { SPEC_FIELDS } from '#core/spec'
+import type { SpecField } from '#core/spec'
+
+import { integer, list, object, ref, string } from './operation.ts'
+import type { Schema } from './operation.ts'
+
+const ERROR_CODES = Object.keys(ERRORS)
+const TIME = { type: 'integer', description: 'ms since the epoch' }
+const MS = { type: 'number', description: 'ms' }
+const START_KIND = { type: 'string', enum: ['cold', 'specialized', 'warm'] }
+const STATE = { type: 'string', enum: RECORD_STATES }
+
+export function components(): Readonly<Record<string, Schema>> {
+  return { ...functionSchemas(), ...invocationSchemas(), Problem: problemSchema() }
+}
+
+function functionSchemas(): Record<string, Schema> {
+  const version = object({
+    function: string('Name'),
+    version: integer('1 for the first'),
+    digest: string('SHA-256 over code and spec'),
+    spec: ref('FunctionSpec'),
+    files: list(object({ path: string('Relative'), size: integer('bytes'), digest: string('SHA-256') })),
+    toolchain: string('What built it'),
+    createdAt: TIME,
+  })
+  const sandboxes = object(
+    Object.fromEntries(['starting', 'idle', 'busy', 'draining'].map((key) => [key, integer('')])),
+  )
+  const summary = {
+    function: string('Name'),
+    version: integer('The live version'),
+    state: string(
+      '`cold`: no sandbox. `starting`: the first is on its way. `warm`: one is idle. `busy`: all run calls',
+      {
+        enum: ['cold', 'starting', 'warm', 'busy'],
+      },
+    ),
+    runtime: { type: 'string', enum: SPEC_FIELDS.runtime.choices },
+    url: string('Where it is called'),
+    createdAt: TIME,
+    updatedAt: TIME,
+  }
+  const lastStart = object({ at: TIME, kind: START_KIND, startMs: MS })
+  const activity = {
+    sandboxes,
+    waiting: integer('Calls that wait for room'),
+    queued: integer('Async invocations in its lane: waiting, delayed and running'),
+    starts: object({ cold: integer(''), specialized: integer(''), warm: integer('') }),
+    lastStarts: list(lastStart),
+  }
+  return {
+    FunctionSpec: { type: 'object', additionalProperties: false, properties: specProperties() },
+    FunctionSummary: object(summary),
+    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity }),
+    FunctionVersion: version,
+    Deployed: object({
+      function: string('Name'),
+      version: integer('The version that is live now'),
+      created: { type: 'boolean', description: 'False when code and spec were those of the live version' },
+      digest: string('SHA-256 over code and spec'),
+      url: string('Where it is called'),
+      createdAt: TIME,
+    }),
+  }
+}
+
+function invocationSchemas(): Record<string, Schema> {
+  const failure = object({ type: string('Such as TypeError'), message: string('') }, { stack: string('') })
+  const error = object({ code: { type: 'string', enum: ERROR_CODES }, message: string('') }, { failure })
+  const timings = object({ queueMs: MS, startMs: MS, runMs: MS })
+  const attempt = object(
+    { number: integer('1 for the first'), startedAt: TIME, state: STATE },
+    { finishedAt: TIME, start: START_KIND, timings, error },
+  )
+  const result = object(
+    {
+      status: integer('HTTP status'),
+      headers: list({ type: 'array', prefixItems: [string('Name'), string('Value')] }),
+      bodyBytes: integer('bytes'),
+    },
+    { body: string('As bodyEncoding says'), bodyEncoding: { type: 'string', enum: ['utf8', 'base64'] } },
+  )
+  const line = {
+    at: TIME,
+    stream: { type: 'string', enum: ['stdout', 'stderr'] },
+    text: string('Without the line end'),
+  }
+  return {
+    Invocation: object(
+      {
+        id: string('', { format: 'uuid' }),
+        function: string('Name'),
+        version: integer('The version that ran or will run'),
+        trigger: { type: 'string', enum: ['http', 'async'] },
+        state: STATE,
+        request: object({ method: string(''), target: string('Path and query'), bodyBytes: integer('bytes') }),
+        acceptedAt: TIME,
+        attempts: list(attempt),
+      },
+      { finishedAt: TIME, result, error },
+    ),
+    Accepted: object({
+      id: string('', { format: 'uuid' }),
+      function: string('Name'),
+      version: integer('The version that will run'),
+      state: { type: 'string', enum: ['queued'] },
+      url: string('Its record'),
+    }),
+    LogLine: object({ ...line, function: string('Name'), invocation: string('', { format: 'uuid' }) }),
+  }
+}
+
+function problemSchema(): Schema {
+  const members = {
+    type: string('URI of the kind of problem', { format: 'uri' }),
+    title: string('The same for every occurrence'),
+    status: integer('HTTP status'),
+    code: { type: 'string', enum: ERROR_CODES, description: 'Stable; also in the header hearth-error' },
+    detail: string('What was expected and what was received'),
+    advice: string('What can be done about it'),
+    retryable: { type: 'boolean', description: 'Whether the same request may succeed later' },
+  }
+  const diagnostic = object(
+    { message: string('') },
+    { file: string(''), line: integer('From 1'), column: integer('From 1'), excerpt: string('The source line') },
+  )
+  const optional = { instance: string('Id of the request', { format: 'uri' }), diagnostics: list(diagnostic) }
+  return { ...object(members, optional), description: 'RFC 9457' }
+}
+
+/** From the table that the parser works by. */
+export function specProperties(): Record<string, Schema> {
+  return Object.fromEntries(Object.entries(SPEC_FIELDS).map(([name, field]) => [name, fieldSchema(field)]))
+}
+
+function fieldSchema(field: SpecField): Schema {
+  const { description, default: preset } = field
+  switch (field.type) {
+    case 'integer':
+      return { type: 'integer', minimum: field.minimum, maximum: field.maximum, default: preset, description }
+    case 'choice':
+      return { type: 'string', enum: field.choices, default: preset, description }
+    case 'text':
+      return { type: 'string', pattern: field.pattern.source, default: preset, description }
+    case 'list':
+      return { ...list({ type: 'string', pattern: field.pattern.source }), default: preset, description }
+    case 'map':
+      return {
+        type: 'object',
+        propertyNames: { pattern: field.keyPattern.source },
+        additionalProperties: { type: 'string' },
+        default: preset,
+        description,
+      }
+    default:
+      return field satisfies never
+  }
+}

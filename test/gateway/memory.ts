@@ -1,0 +1,251 @@
+// The core interfaces in memory, true to their contracts, and an invoker that a test scripts.
+import type { ArtifactFile, BlobStore, FileSet } from '#core/artifact'
+import type { Builder, Draft } from '#core/build'
+import { digestOf } from '#core/digest'
+import { PlatformError } from '#core/errors'
+import type { FunctionStore } from '#core/function-store'
+import type { FunctionRecord, FunctionVersion } from '#core/function'
+import type { Digest, FunctionName, InvocationId, VersionNumber } from '#core/ids'
+import type { Invocation, Start } from '#core/invocation'
+import type { Completion, FunctionActivity, InvocationSink, Invoker } from '#core/invoker'
+import type { Outcome } from '#core/outcome'
+import type { Lanes, QueuedInvocation } from '#core/queue'
+import type { InvocationRecord, RecordFilter, RecordPage, RecordStore, StoredLogLine } from '#core/record'
+
+export class MemoryFunctions implements FunctionStore {
+  readonly records = new Map<FunctionName, FunctionRecord>()
+  readonly #versions = new Map<FunctionName, FunctionVersion[]>()
+  readonly #listeners = new Set<(name: FunctionName | undefined) => void>()
+  /** Calls of get() and version(). */
+  reads = 0
+
+  async get(name: FunctionName): Promise<FunctionRecord | undefined> {
+    this.reads++
+    return this.records.get(name)
+  }
+
+  async list(): Promise<readonly FunctionRecord[]> {
+    return [...this.records.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  async version(name: FunctionName, number: VersionNumber): Promise<FunctionVersion | undefined> {
+    this.reads++
+    return this.#versions.get(name)?.find((version) => version.number === number)
+  }
+
+  async versions(name: FunctionName): Promise<readonly FunctionVersion[]> {
+    return (this.#versions.get(name) ?? []).toReversed()
+  }
+
+  async deploy(
+    draft: Omit<FunctionVersion, 'number' | 'createdAt'>,
+    now: number,
+  ): Promise<{ version: FunctionVersion; created: boolean }> {
+    const name = draft.function
+    const known = this.#versions.get(name) ?? []
+    const live = known.at(-1)
+    if (live?.digest === draft.digest) return { version: live, created: false }
+    const version: FunctionVersion = { ...draft, number: (known.length + 1) as VersionNumber, createdAt: now }
+    this.#versions.set(name, [...known, version])
+    const createdAt = this.records.get(name)?.createdAt ?? now
+    this.records.set(name, { name, live: version.number, createdAt, updatedAt: now })
+    this.changed(name)
+    return { version, created: true }
+  }
+
+  async remove(name: FunctionName): Promise<boolean> {
+    this.#versions.delete(name)
+    const removed = this.records.delete(name)
+    if (removed) this.changed(name)
+    return removed
+  }
+
+  onChange(listener: (name: FunctionName | undefined) => void): Disposable {
+    this.#listeners.add(listener)
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) }
+  }
+
+  changed(name: FunctionName | undefined): void {
+    for (const listener of this.#listeners) listener(name)
+  }
+}
+
+export class MemoryBlobs implements BlobStore {
+  readonly #blobs = new Map<Digest, Uint8Array>()
+
+  async putAll(files: FileSet): Promise<readonly ArtifactFile[]> {
+    return [...files].map(([path, bytes]) => {
+      const digest = digestOf(bytes)
+      this.#blobs.set(digest, bytes)
+      return { path, digest, size: bytes.length }
+    })
+  }
+
+  async get(digest: Digest): Promise<Uint8Array> {
+    const bytes = this.#blobs.get(digest)
+    if (bytes === undefined) throw new PlatformError('internal', { detail: `no blob ${digest}` })
+    return bytes
+  }
+}
+
+/** Takes the source as the artifact; `script` may say otherwise. */
+export class CopyBuilder implements Builder {
+  builds = 0
+  script: Builder['build'] = async (draft: Draft) => ({ artifact: draft.source, toolchain: 'copy 1' })
+
+  build(...args: Parameters<Builder['build']>): ReturnType<Builder['build']> {
+    this.builds++
+    return this.script(...args)
+  }
+}
+
+export class MemoryRecords implements RecordStore {
+  readonly records = new Map<InvocationId, InvocationRecord>()
+  readonly lines: StoredLogLine[] = []
+  readonly #followers = new Set<(line: StoredLogLine) => void>()
+  /** What flush() fails with. */
+  down: PlatformError | undefined
+
+  write(record: InvocationRecord): void {
+    this.records.set(record.id, record)
+  }
+
+  writeLogs(lines: readonly StoredLogLine[]): void {
+    this.lines.push(...lines)
+    for (const line of lines) for (const follower of this.#followers) follower(line)
+  }
+
+  async flush(): Promise<void> {
+    if (this.down !== undefined) throw this.down
+  }
+
+  async get(id: InvocationId): Promise<InvocationRecord | undefined> {
+    return this.records.get(id)
+  }
+
+  async list(filter: RecordFilter): Promise<RecordPage> {
+    const matching = [...this.records.values()]
+      .filter((record) => filter.function === undefined || record.function === filter.function)
+      .filter((record) => filter.state === undefined || record.state === filter.state)
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1))
+    const from = filter.cursor === undefined ? 0 : Number(filter.cursor)
+    const records = matching.slice(from, from + filter.limit)
+    const next = from + filter.limit
+    return next < matching.length ? { records, next: String(next) } : { records }
+  }
+
+  async logsOf(id: InvocationId): Promise<readonly StoredLogLine[]> {
+    return this.lines.filter((line) => line.invocation === id)
+  }
+
+  async logsOfFunction(name: FunctionName, limit: number): Promise<readonly StoredLogLine[]> {
+    return this.lines.filter((line) => line.function === name).slice(-limit)
+  }
+
+  async *followLogs(name: FunctionName, signal: AbortSignal): AsyncIterable<StoredLogLine> {
+    const waiting: StoredLogLine[] = []
+    let wake = Promise.withResolvers<void>()
+    const follower = (line: StoredLogLine): void => {
+      if (line.function === name) waiting.push(line)
+      wake.resolve()
+    }
+    this.#followers.add(follower)
+    signal.addEventListener('abort', () => wake.resolve(), { once: true })
+    try {
+      while (!signal.aborted) {
+        yield* waiting.splice(0)
+        if (!signal.aborted && waiting.length === 0) await wake.promise
+        wake = Promise.withResolvers<void>()
+      }
+    } finally {
+      this.#followers.delete(follower)
+    }
+  }
+
+  /** How many read followLogs() now. */
+  get followers(): number {
+    return this.#followers.size
+  }
+}
+
+/** Keeps what is added; nobody takes from it. */
+export class MemoryLanes implements Lanes {
+  readonly added: QueuedInvocation[] = []
+  readonly removed: FunctionName[] = []
+  /** What add() fails with. */
+  down: Error | undefined
+
+  async add(invocation: QueuedInvocation): Promise<void> {
+    if (this.down !== undefined) throw this.down
+    this.added.push(invocation)
+  }
+
+  async take(): Promise<undefined> {
+    return undefined
+  }
+
+  listen(): AsyncDisposable {
+    return { async [Symbol.asyncDispose]() {} }
+  }
+
+  async depth(name: FunctionName): Promise<number> {
+    return this.added.filter((invocation) => invocation.function === name).length
+  }
+
+  async remove(name: FunctionName): Promise<void> {
+    this.removed.push(name)
+  }
+}
+
+export const WARM: Start = { kind: 'warm', queueMs: 0, startMs: 0 }
+
+export type Script = (invocation: Invocation, sink: InvocationSink, signal: AbortSignal) => Promise<Outcome>
+
+/** Says `hello`; `script` may say otherwise. */
+export class ScriptedInvoker implements Invoker {
+  readonly invocations: Invocation[] = []
+  readonly retired: [FunctionName, VersionNumber | undefined][] = []
+  start: Start = WARM
+  script: Script = async (_invocation, sink) => respond(sink, 200, 'hello')
+
+  async invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+    this.invocations.push(invocation)
+    sink.started(this.start)
+    const outcome = await this.script(invocation, sink, signal)
+    const { queueMs, startMs } = this.start
+    return { outcome, start: this.start, timings: { queueMs, startMs, runMs: 1.5 } }
+  }
+
+  hasRoom(): boolean {
+    return true
+  }
+
+  activity(): FunctionActivity {
+    return {
+      sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0 },
+      waiting: 0,
+      starts: { cold: 1, specialized: 0, warm: 2 },
+      lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
+    }
+  }
+
+  sandboxes(): ReturnType<Invoker['sandboxes']> {
+    return [{ driver: 'fake', counts: { starting: 0, idle: 2, busy: 1, draining: 0 } }]
+  }
+
+  drivers(): ReturnType<Invoker['drivers']> {
+    return [{ name: 'fake', on: true, detail: 'scripted' }]
+  }
+
+  retire(name: FunctionName, live: VersionNumber | undefined): void {
+    this.retired.push([name, live])
+  }
+}
+
+/** A whole response, as a sandbox delivers it. */
+export function respond(sink: InvocationSink, status: number, body: string | Uint8Array): Outcome {
+  const whole = typeof body === 'string' ? new TextEncoder().encode(body) : body
+  sink.head({ status, headers: [['content-type', 'text/plain']] }, whole)
+  sink.end()
+  return { kind: 'responded', status }
+}
