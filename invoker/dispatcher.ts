@@ -121,7 +121,7 @@ export class Dispatcher implements Invoker {
   }
 
   async #run(lease: Lease, invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
-    using slot = lease
+    using _slot = lease
     const { start } = lease
     this.#started(invocation.version.function, start, sink)
     const from = this.#clock.monotonic()

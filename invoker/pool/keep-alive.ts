@@ -1,6 +1,6 @@
 // How long idle sandboxes stay. Policies are functions of plain data, so that one that learns can take the place of
 // the fixed one.
-import { type Placeable, serving } from './sandbox-state.ts'
+import { countServing, type Placeable } from './sandbox-state.ts'
 
 /** What a policy may know of a version. */
 export interface KeepAliveFacts {
@@ -32,7 +32,7 @@ export function expire<P extends Placeable>(own: readonly P[], { keepMs, minSand
   const idle = own
     .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, at: sandbox.state.since + keepMs }] : []))
     .toSorted((a, b) => a.at - b.at)
-  const spare = Math.max(0, own.filter(({ state }) => serving(state)).length - minSandboxes)
+  const spare = Math.max(0, countServing(own) - minSandboxes)
   const expired = idle.slice(0, spare).filter(({ at }) => at <= now)
   const next = idle.slice(0, spare)[expired.length]
   return { expired: expired.map(({ sandbox }) => sandbox), nextAt: next?.at ?? Infinity }

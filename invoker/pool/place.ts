@@ -1,6 +1,6 @@
 // Decides where a call goes: every scheduling decision is here, over plain data. Never talks to a sandbox.
 import { type Evictable, victims } from './evict.ts'
-import { freeSlots, type Placeable, serving } from './sandbox-state.ts'
+import { countServing, freeSlots, type Placeable } from './sandbox-state.ts'
 
 export interface Demand {
   /** Of one sandbox more. */
@@ -56,7 +56,7 @@ function isBetter({ state: a }: Placeable, { state: b }: Placeable): boolean {
 function placeNew<P extends Placeable>(demand: Demand, view: View<P>): Placement<P> {
   const { memoryMiB, maxSandboxes } = demand
   const { own, generic, freeMiB } = view
-  if (own.filter(({ state }) => serving(state)).length >= maxSandboxes) return WAIT_FOR_SLOT
+  if (countServing(own) >= maxSandboxes) return WAIT_FOR_SLOT
   const cell = generic.find(({ state }) => state.kind === 'generic')
   if (cell !== undefined) return { kind: 'specialize', sandbox: cell }
   if (memoryMiB <= freeMiB) return { kind: 'create', evict: [] }

@@ -1,5 +1,6 @@
 // The states of a sandbox in the pool, each with the data that belongs to it. Says nothing of how one becomes another:
-// that is version-pool.ts.
+// that is version-pool.ts.import type { SandboxCounts } from '#core/invoker'
+
 /** All times are in ms of the pool's monotonic clock. */
 export type SandboxState =
   /** Being created, specialized or loaded, with room for `slots` calls when it is ready. */
@@ -27,6 +28,25 @@ export function freeSlots(state: SandboxState): number {
 /** Calls it could take now or when it has started. */
 export function coming(state: SandboxState): number {
   return state.kind === 'starting' ? state.slots : freeSlots(state)
+}
+
+/** Slots of the sandboxes in these states, taken or not. */
+export function slotsIn(sandboxes: readonly Placeable[], ...kinds: readonly ('starting' | 'idle' | 'busy')[]): number {
+  return sandboxes.reduce(
+    (sum, { state }) => ('slots' in state && kinds.includes(state.kind) ? sum + state.slots : sum),
+    0,
+  )
+}
+
+/** How many count towards minSandboxes and maxSandboxes. */
+export function countServing(sandboxes: readonly Placeable[]): number {
+  return sandboxes.reduce((count, { state }) => count + Number(serving(state)), 0)
+}
+
+export function countStates(sandboxes: readonly Placeable[]): SandboxCounts {
+  const counts = { starting: 0, idle: 0, busy: 0, draining: 0 }
+  for (const { state } of sandboxes) if (state.kind !== 'generic') counts[state.kind] += 1
+  return counts
 }
 
 /** Whether it counts towards minSandboxes and maxSandboxes. */

@@ -67,7 +67,7 @@ export class Starter {
    */
   async start(version: FunctionVersion, signal: AbortSignal): Promise<Started> {
     const driver = this.driverFor(version.spec.runtime)
-    using permit = await this.#starts.acquire(signal)
+    using _permit = await this.#starts.acquire(signal)
     const fetched = this.#options.artifacts.fetch(version.artifact, signal)
     // Looked at below; until then a rejection must not count as unhandled.
     fetched.catch(() => undefined)
@@ -112,7 +112,7 @@ export class Starter {
     const giveUp = new AbortController()
     const abandon = (): void => giveUp.abort(signal.reason)
     signal.addEventListener('abort', abandon, { once: true })
-    using timer = clock.after(startTimeoutMs, () => giveUp.abort(tooSlow(driver.name, startTimeoutMs)))
+    using _timer = clock.after(startTimeoutMs, () => giveUp.abort(tooSlow(driver.name, startTimeoutMs)))
     const creating = driver.create(spec, giveUp.signal)
     const givenUp = Promise.withResolvers<never>()
     giveUp.signal.addEventListener('abort', () => givenUp.reject(giveUp.signal.reason), { once: true })
@@ -134,5 +134,15 @@ export class Starter {
 function tooSlow(driver: DriverName, limitMs: number): PlatformError {
   return new PlatformError('sandbox-unavailable', {
     detail: `a sandbox was expected within ${limitMs} ms: the ${driver} driver gave none`,
+  })
+}
+
+/** What those who wait are told after `attempts` starts in a row that failed. */
+export function notStarted(cause: PlatformError, attempts: number): PlatformError {
+  if (cause.code === 'driver-unavailable') return cause
+  return new PlatformError('sandbox-unavailable', {
+    detail: `a sandbox was to be started: ${attempts} attempts in a row failed, the last with "${cause.message}"`,
+    cause,
+    retryAfterS: 1,
   })
 }

@@ -5,11 +5,14 @@ import { Estimate } from './estimate.ts'
 const ASSUMED_START_MS = 200
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 5000
+/** Starts that fail in a row before those who wait are told. */
+const MAX_FAILED_STARTS = 3
+const MIN_RECHECK_MS = 20
+const MAX_RETRY_AFTER_S = 60
 
 export class Tempo {
   readonly #serviceMs = new Estimate()
   readonly #startMs = new Estimate()
-  /** Starts that failed in a row. */
   #failures = 0
   #notBefore = 0
 
@@ -17,13 +20,30 @@ export class Tempo {
     return this.#startMs.ms ?? ASSUMED_START_MS
   }
 
+  /** Starts that failed in a row. */
   get failures(): number {
     return this.#failures
   }
 
-  /** No start before; monotonic ms. */
-  get notBefore(): number {
-    return this.#notBefore
+  /** Whether those who wait are to be told. */
+  get hopeless(): boolean {
+    return this.#failures >= MAX_FAILED_STARTS
+  }
+
+  /** Not for a while after a start has failed. */
+  mayStart(now: number): boolean {
+    return now >= this.#notBefore
+  }
+
+  /** What a backlog is worth grows while its calls run: when to look at it again. */
+  recheckMs(now: number): number {
+    return Math.max(MIN_RECHECK_MS, this.startMs / 2, this.#notBefore - now)
+  }
+
+  /** How long a line takes, or a start when nothing is known of the calls. */
+  retryAfterS(waiting: number, slots: number): number {
+    const lineMs = (waiting * (this.#serviceMs.ms ?? this.startMs)) / Math.max(1, slots)
+    return Math.min(MAX_RETRY_AFTER_S, Math.max(1, Math.ceil(lineMs / 1000)))
   }
 
   /** How long a call takes, by those that are over and by how long the oldest has been running. */

@@ -1,6 +1,6 @@
 // The sandboxes of one function version and the calls that wait for them. Carries out what the pure deciders beside
 // it decide (place, burst, keep-alive); knows nothing of other versions.
-import { asPlatformError, PlatformError } from '#core/errors'
+import { asPlatformError, type PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
 import type { SandboxCounts } from '#core/invoker'
@@ -13,8 +13,8 @@ import type { House, Hungry } from './house.ts'
 import { expire } from './keep-alive.ts'
 import { Lease, type Member, type MemberOwner, newMember, WARM_START } from './member.ts'
 import { bestWarm, place, type Placement } from './place.ts'
-import { coming, serving } from './sandbox-state.ts'
-import type { Started } from './starter.ts'
+import { coming, countServing, countStates, slotsIn } from './sandbox-state.ts'
+import { notStarted, type Started } from './starter.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -23,11 +23,6 @@ export type Admission =
   | { readonly kind: 'lease'; readonly lease: Lease }
   /** No sandbox can run this code, and the code is to blame. */
   | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly start: Start }
-
-/** A backlog is looked at again after half a start, but not more often than this. */
-const MIN_RECHECK_MS = 20
-/** Starts that fail in a row before those who wait are told. */
-const MAX_FAILED_STARTS = 3
 
 export class VersionPool implements Hungry, MemberOwner {
   readonly version: FunctionVersion
@@ -59,7 +54,7 @@ export class VersionPool implements Hungry, MemberOwner {
   }
 
   get usedMiB(): number {
-    return this.#servingCount() * this.version.spec.memoryMiB
+    return countServing(this.#members) * this.version.spec.memoryMiB
   }
 
   /** No call runs or waits. */
@@ -72,9 +67,7 @@ export class VersionPool implements Hungry, MemberOwner {
   }
 
   counts(): SandboxCounts {
-    const counts = { starting: 0, idle: 0, busy: 0, draining: 0 }
-    for (const { state } of this.#members) if (state.kind !== 'generic') counts[state.kind] += 1
-    return counts
+    return countStates(this.#members)
   }
 
   /** A warm slot, if there is one and nobody waits for it. */
@@ -87,7 +80,9 @@ export class VersionPool implements Hungry, MemberOwner {
   /** Waits for a slot. @throws PlatformError as `Invoker.invoke`; the signal's reason when it aborts */
   async wait(signal: AbortSignal): Promise<Admission> {
     this.#house.starter.driverFor(this.version.spec.runtime)
-    const turn = this.#line.join(signal, () => this.#retryAfterS())
+    const turn = this.#line.join(signal, () =>
+      this.#tempo.retryAfterS(this.#line.length, slotsIn(this.#members, 'idle', 'busy')),
+    )
     this.pump()
     try {
       return await turn
@@ -131,7 +126,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   evictable(): readonly Evictable<Member>[] {
     const { memoryMiB } = this.version.spec
-    const spare = Math.max(0, this.#servingCount() - this.#minimum())
+    const spare = Math.max(0, countServing(this.#members) - this.#minimum())
     const facts = { frequency: this.#frequency, costMs: this.#tempo.startMs, memoryMiB }
     return this.#members
       .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, clock: sandbox.state.clock, ...facts }] : []))
@@ -140,7 +135,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   /** Gives up a busy sandbox, once its calls are over, for calls of others that have waited for memory too long. */
   concede(): void {
-    if (this.#servingCount() <= this.#minimum()) return
+    if (countServing(this.#members) <= this.#minimum()) return
     if (this.#members.some(({ state }) => state.kind === 'draining')) return
     this.#members.find(({ state }) => state.kind === 'busy')?.sandbox?.drain()
   }
@@ -198,13 +193,13 @@ export class VersionPool implements Hungry, MemberOwner {
 
   #worthStart(): boolean {
     const now = this.#house.clock.monotonic()
-    if (now < this.#tempo.notBefore) return false
+    if (!this.#tempo.mayStart(now)) return false
     const [oldest] = this.#leases
     const slots = this.#house.starter.slotsOf(this.version.spec)
     const backlog = {
       waiting: this.#line.length,
-      warmSlots: this.#slotsIn('idle', 'busy'),
-      startingSlots: this.#slotsIn('starting'),
+      warmSlots: slotsIn(this.#members, 'idle', 'busy'),
+      startingSlots: slotsIn(this.#members, 'starting'),
       slots,
       serviceMs: this.#tempo.serviceMs(oldest === undefined ? undefined : now - oldest.startedAt),
       startMs: this.#tempo.startMs,
@@ -212,32 +207,23 @@ export class VersionPool implements Hungry, MemberOwner {
     return startsFor(backlog) > 0
   }
 
-  #slotsIn(...kinds: ('idle' | 'busy' | 'starting')[]): number {
-    let slots = 0
-    for (const { state } of this.#members) {
-      if ('slots' in state && kinds.includes(state.kind)) slots += state.slots
-    }
-    return slots
-  }
-
   #keepMinimum(): void {
     const now = this.#house.clock.monotonic()
     while (
-      this.#servingCount() < this.#minimum() &&
-      now >= this.#tempo.notBefore &&
+      countServing(this.#members) < this.#minimum() &&
+      this.#tempo.mayStart(now) &&
       this.version.spec.memoryMiB <= this.#house.freeMiB
     ) {
       this.#start(Promise.resolve())
     }
   }
 
-  /** What a backlog is worth grows while its calls run: one timer, while there is a backlog. */
+  /** One timer, while there is a backlog. */
   #lookAgain(): void {
-    const waits = this.#line.length > 0 || this.#servingCount() < this.#minimum()
+    const waits = this.#line.length > 0 || countServing(this.#members) < this.#minimum()
     if (!waits || this.#wake !== undefined) return
-    const now = this.#house.clock.monotonic()
-    const ms = Math.max(MIN_RECHECK_MS, this.#tempo.startMs / 2, this.#tempo.notBefore - now)
-    this.#wake = this.#house.clock.after(ms, () => {
+    const { clock } = this.#house
+    this.#wake = clock.after(this.#tempo.recheckMs(clock.monotonic()), () => {
       this.#wake = undefined
       this.pump()
     })
@@ -296,15 +282,16 @@ export class VersionPool implements Hungry, MemberOwner {
     this.#tempo.startFailed(this.#house.clock.monotonic())
     const { function: name, number: version } = this.version
     this.#house.log.warn('a sandbox could not be started', { function: name, version, error, cause: error.cause })
-    const hopeless = error.code === 'driver-unavailable' || this.#tempo.failures >= MAX_FAILED_STARTS
-    if (hopeless && this.#slotsIn('idle', 'busy') === 0) this.#line.refuse(notStarted(error, this.#tempo.failures))
+    const hopeless = error.code === 'driver-unavailable' || this.#tempo.hopeless
+    if (hopeless && slotsIn(this.#members, 'idle', 'busy') === 0)
+      this.#line.refuse(notStarted(error, this.#tempo.failures))
     this.pump()
   }
 
   /** Another sandbox would fare no better: unless others work, those who wait are told. */
   #unloadable(outcome: Outcome, start: Start): void {
     this.#tempo.startFailed(this.#house.clock.monotonic())
-    while (this.#line.length > 0 && this.#slotsIn('idle', 'busy') === 0) {
+    while (this.#line.length > 0 && slotsIn(this.#members, 'idle', 'busy') === 0) {
       this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
     }
     this.pump()
@@ -368,10 +355,6 @@ export class VersionPool implements Hungry, MemberOwner {
     this.#house.slotFreed()
   }
 
-  #servingCount(): number {
-    return this.#members.filter(({ state }) => serving(state)).length
-  }
-
   #minimum(): number {
     return this.#retired ? 0 : this.version.spec.minSandboxes
   }
@@ -379,20 +362,4 @@ export class VersionPool implements Hungry, MemberOwner {
   #keepMs(): number {
     return this.#house.keepAlive({ keepAliveMs: this.version.spec.keepAliveMs, retired: this.#retired })
   }
-
-  /** How long the line in front of a newcomer takes, or a start. */
-  #retryAfterS(): number {
-    const perCallMs = this.#tempo.serviceMs(undefined) ?? this.#tempo.startMs
-    const lineMs = (this.#line.length * perCallMs) / Math.max(1, this.#slotsIn('idle', 'busy', 'starting'))
-    return Math.min(60, Math.max(1, Math.ceil(lineMs / 1000)))
-  }
-}
-
-function notStarted(cause: PlatformError, attempts: number): PlatformError {
-  if (cause.code === 'driver-unavailable') return cause
-  return new PlatformError('sandbox-unavailable', {
-    detail: `a sandbox was to be started: ${attempts} attempts in a row failed, the last with "${cause.message}"`,
-    cause,
-    retryAfterS: 1,
-  })
 }

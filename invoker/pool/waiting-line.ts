@@ -53,7 +53,7 @@ export class WaitingLine<T> {
     }
     const cancel = (): void => leave(signal.reason)
     signal.addEventListener('abort', cancel, { once: true })
-    using timer = this.#clock.after(maxWaitMs, () => leave(waitTimedOut(maxWaitMs, retryAfterS())))
+    using _timer = this.#clock.after(maxWaitMs, () => leave(waitTimedOut(maxWaitMs, retryAfterS())))
     try {
       return await promise
     } finally {
