@@ -1,5 +1,6 @@
 // The states of a sandbox in the pool, each with the data that belongs to it. Says nothing of how one becomes another:
-// that is version-pool.ts.import type { SandboxCounts } from '#core/invoker'
+// that is version-pool.ts.
+import type { SandboxCounts } from '#core/invoker'
 
 /** All times are in ms of the pool's monotonic clock. */
 export type SandboxState =

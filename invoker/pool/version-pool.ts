@@ -14,7 +14,7 @@ import { expire } from './keep-alive.ts'
 import { Lease, type Member, type MemberOwner, newMember, WARM_START } from './member.ts'
 import { bestWarm, place, type Placement } from './place.ts'
 import { coming, countServing, countStates, slotsIn } from './sandbox-state.ts'
-import { notStarted, type Started } from './starter.ts'
+import { notStarted } from './starter.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
 
@@ -230,41 +230,39 @@ export class VersionPool implements Hungry, MemberOwner {
   }
 
   #start(room: Promise<void>, generic?: GuardedSandbox): void {
-    const slots = this.#house.starter.slotsOf(this.version.spec)
-    const member = newMember(this, { kind: 'starting', since: this.#house.clock.monotonic(), slots })
+    const { clock, starter } = this.#house
+    const slots = starter.slotsOf(this.version.spec)
+    const member = newMember(this, { kind: 'starting', since: clock.monotonic(), slots })
     this.#members.push(member)
     this.#house.charge(this.version.spec.memoryMiB)
     void this.#bring(member, room, generic)
   }
 
   async #bring(member: Member, room: Promise<void>, generic: GuardedSandbox | undefined): Promise<void> {
-    const since = this.#house.clock.monotonic()
+    const { clock, starter } = this.#house
     const { signal } = member.abort
+    const since = clock.monotonic()
+    const kind = generic === undefined ? 'cold' : 'specialized'
     try {
       await room
       signal.throwIfAborted()
-      const { starter } = this.#house
       const started = await (generic === undefined
         ? starter.start(this.version, signal)
         : starter.specialize(generic, this.version, signal))
       if (signal.aborted && started.kind === 'ready') await started.sandbox[Symbol.asyncDispose]()
       signal.throwIfAborted()
-      this.#brought(member, started, { kind: generic === undefined ? 'cold' : 'specialized', since })
+      const start = { kind, queueMs: 0, startMs: clock.monotonic() - since } as const
+      if (started.kind === 'ready') this.#brought(member, started.sandbox, start)
+      else this.#unloadable(member, started.outcome, start)
     } catch (thrown) {
-      this.#left(member)
+      void generic?.[Symbol.asyncDispose]()
       if (!signal.aborted) this.#startFailed(asPlatformError(thrown))
+      this.#left(member)
     }
   }
 
-  #brought(member: Member, started: Started, { kind, since }: { kind: Start['kind']; since: number }): void {
-    const startMs = this.#house.clock.monotonic() - since
-    if (started.kind === 'unloadable') {
-      this.#left(member)
-      this.#unloadable(started.outcome, { kind, queueMs: 0, startMs })
-      return
-    }
-    this.#tempo.started(startMs)
-    const { sandbox } = started
+  #brought(member: Member, sandbox: GuardedSandbox, start: Start): void {
+    this.#tempo.started(start.startMs)
     member.sandbox = sandbox
     sandbox.onChange = () => {
       this.#refresh(member)
@@ -272,7 +270,7 @@ export class VersionPool implements Hungry, MemberOwner {
     }
     void sandbox.gone.then(() => this.#left(member))
     this.#refresh(member)
-    member.fresh = { kind, startMs }
+    member.fresh = start
     this.pump()
     member.fresh = undefined
     this.#freed(member)
@@ -283,18 +281,14 @@ export class VersionPool implements Hungry, MemberOwner {
     const { function: name, number: version } = this.version
     this.#house.log.warn('a sandbox could not be started', { function: name, version, error, cause: error.cause })
     const hopeless = error.code === 'driver-unavailable' || this.#tempo.hopeless
-    if (hopeless && slotsIn(this.#members, 'idle', 'busy') === 0)
-      this.#line.refuse(notStarted(error, this.#tempo.failures))
-    this.pump()
+    if (hopeless && !this.#works()) this.#line.refuse(notStarted(error, this.#tempo.failures))
   }
 
   /** Another sandbox would fare no better: unless others work, those who wait are told. */
-  #unloadable(outcome: Outcome, start: Start): void {
+  #unloadable(member: Member, outcome: Outcome, start: Start): void {
     this.#tempo.startFailed(this.#house.clock.monotonic())
-    while (this.#line.length > 0 && slotsIn(this.#members, 'idle', 'busy') === 0) {
-      this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
-    }
-    this.pump()
+    while (this.#line.length > 0 && !this.#works()) this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
+    this.#left(member)
   }
 
   /** A slot for a call that has waited since `since`. */
@@ -326,11 +320,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   /** After a slot came back, or came. */
   #freed(member: Member): void {
-    const { state } = member
-    if (state.kind === 'idle') {
-      const expiry = state.since + this.#keepMs()
-      this.#house.expiryAt(expiry)
-    }
+    if (member.state.kind === 'idle') this.#house.expiryAt(member.state.since + this.#keepMs())
     this.#house.slotFreed()
   }
 
@@ -353,6 +343,10 @@ export class VersionPool implements Hungry, MemberOwner {
     member.left.resolve()
     this.pump()
     this.#house.slotFreed()
+  }
+
+  #works(): boolean {
+    return slotsIn(this.#members, 'idle', 'busy') > 0
   }
 
   #minimum(): number {
