@@ -20,7 +20,7 @@ const VENDORS: readonly (readonly [vendor: RegExp, folders: RegExp])[] = [
   [/^(?:ioredis|bullmq)$/, /^store\//],
   [/^dockerode$/, /^invoker\/sandbox\/docker\//],
   [/^(?:@bytecodealliance\/.*|componentize-qjs)$/, /^invoker\/sandbox\/wasm\/build\//],
-  [/^esbuild$/, /^invoker\/(?:sandbox\/wasm\/)?build\//],
+  [/^esbuild$/, /^invoker\/(?:sandbox\/wasm|build)\//],
   [/^(?:fastify|@fastify\/.*)$/, /^gateway\//],
   [/^prom-client$/, /^gateway\//],
   [/^(?:pino|pino-pretty|picocolors)$/, /^cli\//],

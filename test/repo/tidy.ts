@@ -59,6 +59,6 @@ function unreasoned({ path, text }: Source): string[] {
 export function foldersWithoutHeader(all: readonly Source[]): readonly string[] {
   const folders = Map.groupBy(all, ({ path }) => path.slice(0, path.lastIndexOf('/')))
   return [...folders]
-    .filter(([, files]) => !files.some(({ text }) => /^(?:#!.*\n)?\s*(?:\/\/|\/\*|#|""")/.test(text)))
+    .filter(([, files]) => !files.some(({ text }) => /^(?:#!.*\n|'use strict'\n)?\s*(?:\/\/|\/\*|#|""")/.test(text)))
     .map(([dir]) => dir)
 }
