@@ -9,8 +9,10 @@ import { percentile } from './result.ts'
 
 const run = promisify(execFile)
 
+export type Loader = 'wrk' | 'autocannon'
+
 /** wrk costs less than a loader in Node, so it leaves more of the machine to what is measured. */
-export async function findLoader(): Promise<'wrk' | 'autocannon'> {
+export async function findLoader(): Promise<Loader> {
   return run('wrk', ['--version']).then(
     () => 'wrk',
     // wrk exits with 1 after printing its version
@@ -19,12 +21,7 @@ export async function findLoader(): Promise<'wrk' | 'autocannon'> {
 }
 
 /** @returns requests per second that were answered with 2xx @throws when any was not */
-export async function throughput(
-  loader: 'wrk' | 'autocannon',
-  url: string,
-  connections: number,
-  seconds: number,
-): Promise<number> {
+export async function throughput(loader: Loader, url: string, connections: number, seconds: number): Promise<number> {
   if (loader === 'wrk') {
     const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, url])
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`not every answer of ${url} was 2xx:\n${stdout}`)

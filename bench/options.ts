@@ -44,3 +44,16 @@ function positive(name: string, value: string): number {
   if (Number.isSafeInteger(number) && number > 0 && number <= 1000) return number
   throw new TypeError(`${name} must be an integer in [1, 1000]: received ${value}`)
 }
+
+/** @throws TypeError with a message for the user */
+export function readPeerOptions(args: readonly string[]): Pick<Options, 'runs' | 'seconds' | 'json'> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      runs: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '3' },
+      json: { type: 'string' },
+    },
+  })
+  return { runs: positive('--runs', values.runs), seconds: positive('--seconds', values.seconds), json: values.json }
+}

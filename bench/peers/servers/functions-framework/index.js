@@ -1,0 +1,3 @@
+exports.hello = (request, response) => {
+  response.type('text/plain').send('hello world')
+}
