@@ -1,25 +1,33 @@
-// The core instances of one component instance: everything of its state that lies in Wasm, and a count of the handles
-// that it holds in the glue's tables.
+// The core instances of one component instance: all of its state that lies in Wasm, and a count of what it waits for,
+// which lies in the glue.
 
 type ImportObject = Record<string, Record<string, unknown>>
 
-/** The glue's functions that make or give back a handle. A future is made by the host's function that returns it. */
-const OPENS = /^\[waitable-set-new\]/
-const CLOSES = /^\[(?:waitable-set-drop|future-drop-readable-\d+)\]/
+type Imported = (...args: number[]) => unknown
+
+/** What an asynchronous read answers when its value is still to come. */
+const BLOCKED = 0xffff_ffff
 
 export class Cores {
   readonly memories: WebAssembly.Memory[] = []
   readonly tables: WebAssembly.Table[] = []
   readonly globals: WebAssembly.Global[] = []
-  /** Handles that the guest has and the glue knows. */
-  handles = 0
+  /** Sets of things to wait for that the guest has. */
+  #sets = 0
+  /** Futures whose value the glue will write into the guest's memory when it comes. */
+  readonly #reads = new Set<number>()
 
   /** What the glue calls in place of WebAssembly.instantiate. */
   readonly instantiate = (module: WebAssembly.Module, imports: ImportObject = {}): WebAssembly.Instance => {
-    for (const group of Object.values(imports)) this.#countHandles(group)
+    for (const group of Object.values(imports)) this.#watch(group)
     const instance = new WebAssembly.Instance(module, imports)
     for (const value of Object.values(instance.exports)) this.#keep(value)
     return instance
+  }
+
+  /** Whether the guest waits for nothing: nothing will be written into its memory, and no event comes to it. */
+  get atRest(): boolean {
+    return this.#sets === 0 && this.#reads.size === 0
   }
 
   get memoryBytes(): number {
@@ -32,18 +40,29 @@ export class Cores {
     else if (value instanceof WebAssembly.Global && isMutable(value)) this.globals.push(value)
   }
 
-  #countHandles(group: Record<string, unknown>): void {
-    for (const [name, value] of Object.entries(group)) {
-      if (typeof value !== 'function') continue
-      const change = OPENS.test(name) ? 1 : CLOSES.test(name) ? -1 : 0
-      if (change === 0) continue
-      const counted = (...args: unknown[]): unknown => {
-        this.handles += change
-        return value(...args)
+  /** Looks at the calls by which the guest begins to wait, and ends it. */
+  #watch(group: Record<string, unknown>): void {
+    for (const [name, original] of Object.entries(group)) {
+      const note = this.#noteOf(name)
+      if (note === undefined || typeof original !== 'function') continue
+      const watched = (...args: number[]): unknown => {
+        const result = (original as Imported)(...args)
+        note(args[0] ?? 0, args[1] ?? 0, result)
+        return result
       }
       // The glue marks functions with properties that it reads later.
-      group[name] = Object.assign(counted, value)
+      group[name] = Object.assign(watched, original)
     }
+  }
+
+  #noteOf(name: string): ((handle: number, set: number, result: unknown) => void) | undefined {
+    if (name === '[waitable-set-new]') return () => (this.#sets += 1)
+    if (name === '[waitable-set-drop]') return () => (this.#sets -= 1)
+    // Leaving a set, which is joining set 0, follows the delivery of the value.
+    if (name === '[waitable-join]') return (handle, set) => set === 0 && this.#reads.delete(handle)
+    if (name.startsWith('[future-cancel-read-')) return (handle) => this.#reads.delete(handle)
+    if (!name.startsWith('[async-lower][future-read-')) return undefined
+    return (handle, _pointer, result) => Number(result) >>> 0 === BLOCKED && this.#reads.add(handle)
   }
 }
 

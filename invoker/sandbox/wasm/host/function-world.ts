@@ -29,6 +29,8 @@ type Handle = (request: object) => Promise<Response>
 /** What a cancelled guest may still do, ms, when it asked to be told. */
 const CANCEL_GRACE_MS = 50
 const LEVEL_WARN = 3
+/** An instance is thrown away after so many: QuickJS never gives their handles back, and the glue keeps 6 KB for each. */
+const MAX_FUTURES = 1_000
 
 export class FunctionGuest implements Guest {
   readonly #context: GuestContext
@@ -51,6 +53,7 @@ class FunctionHost {
   readonly futures = new Futures()
   readonly cores: Cores
   call: Call | undefined
+  futuresMade = 0
   readonly #context: GuestContext
   readonly #clock: Clock = systemClock
   #cancelAsked = false
@@ -111,8 +114,7 @@ class FunctionHost {
   }
 
   #future<T>(start: (settle: (value: T) => void) => Disposable): Promise<T> {
-    // The guest gets a handle, and gives it back when it has read the value: see Cores.
-    this.cores.handles++
+    this.futuresMade++
     return this.futures.make(start)
   }
 }
@@ -147,8 +149,9 @@ class FunctionInstance implements GuestInstance {
   }
 
   recycle(): boolean {
-    // A value that is still to come would be written into the next call's memory.
-    if (this.#broken || this.#host.futures.size > 0) return false
+    if (this.#broken || this.#host.futuresMade > MAX_FUTURES || !this.#host.cores.atRest) return false
+    // The guest does not wait for what is left, so that nothing of it is written into the memory of the next call.
+    this.#host.futures.poison()
     return this.#image === undefined || this.#image.restore()
   }
 

@@ -6,7 +6,6 @@ export class Image {
   readonly #memories: readonly { memory: WebAssembly.Memory; bytes: Uint8Array }[]
   readonly #globals: readonly { global: WebAssembly.Global; value: unknown }[]
   readonly #tableLengths: readonly number[]
-  readonly #handles: number
 
   constructor(cores: Cores) {
     this.#cores = cores
@@ -15,17 +14,16 @@ export class Image {
       .map((memory) => ({ memory, bytes: new Uint8Array(memory.buffer).slice() }))
     this.#globals = cores.globals.map((global) => ({ global, value: global.value }))
     this.#tableLengths = cores.tables.map((table) => table.length)
-    this.#handles = cores.handles
   }
 
   /**
    * Restores memories and exported globals. Nothing of the guest may run any more, and no value may be under way
    * to it: the glue would write it into the restored memory.
-   * @returns false when that does not make it as it was: a memory or table has grown, or the guest holds handles that
-   * the image knows nothing of. The instance must then not be used again.
+   * @returns false when that does not make it as it was: a memory or table has grown, or the guest still waits for
+   * something, which would come to who knows nothing of it. The instance must then not be used again.
    */
   restore(): boolean {
-    if (this.#cores.handles !== this.#handles) return false
+    if (!this.#cores.atRest) return false
     if (this.#tableLengths.some((length, index) => this.#cores.tables[index]?.length !== length)) return false
     if (this.#memories.some(({ memory, bytes }) => memory.buffer.byteLength !== bytes.length)) return false
     for (const { memory, bytes } of this.#memories) new Uint8Array(memory.buffer).set(bytes)

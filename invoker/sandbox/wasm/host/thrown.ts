@@ -4,10 +4,15 @@ import type { FunctionFailure } from '#core/outcome'
 
 const MIB = 1_048_576
 
+const NEVER_COMES = /exited without resolution|deadlock detected/
+
 /** jco throws the error of a `result` as it is, or as the payload of an Error. */
 export function failureOf(thrown: unknown): FunctionFailure {
   const payload = thrown instanceof Error && 'payload' in thrown ? thrown.payload : thrown
   const { name, message, stack } = (payload ?? {}) as { name?: unknown; message?: unknown; stack?: unknown }
+  if (payload instanceof Error && NEVER_COMES.test(payload.message)) {
+    return { type: 'NoResponse', message: 'the function waits for something that never comes, and has not answered' }
+  }
   const failure = { type: typeof name === 'string' ? name : 'Error', message: String(message ?? payload) }
   // The stack of an Error of our own is the host's, not the user's.
   return typeof stack === 'string' && !(payload instanceof Error) ? { ...failure, stack } : failure
