@@ -52,8 +52,9 @@ async function writeFiles(archive: Pack, files: ImageFiles, onProgress: (message
   let bytes = 0
   let told = 0
   for (const [path, source] of files) {
-    const { size, mode } = await stat(source)
-    const entry = archive.entry({ name: path.slice(1), size, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 })
+    const { size, mode, mtime } = await stat(source)
+    // Python compares the time of a source with the one that its compiled form names.
+    const entry = archive.entry({ name: path.slice(1), size, mtime, mode: (mode & 0o111) === 0 ? 0o644 : 0o755 })
     await pipeline(createReadStream(source), entry)
     bytes += size
     if (bytes - told < 32 * MIB) continue
