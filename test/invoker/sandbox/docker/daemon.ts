@@ -1,0 +1,70 @@
+// The Docker daemon of this machine for tests, if there is one. Every user gets an installation label of its own.
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import Docker from 'dockerode'
+import { expect, test } from 'vitest'
+
+import type { FileSet } from '#core/artifact'
+import { createDockerDriver } from '#invoker/sandbox/docker/driver'
+import type { SandboxDriver } from '#invoker/sandbox/driver'
+
+const INSTALLATION_LABEL = 'dev.hearth.installation'
+
+export interface TestDocker extends AsyncDisposable {
+  readonly installation: string
+  readonly runtimeDir: string
+  makeDriver(): Promise<SandboxDriver>
+  /** Ids and commands of the containers that the installation has. */
+  containers(): Promise<readonly { readonly id: string; readonly running: boolean }[]>
+}
+
+const dockerHost = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'
+
+/** Why there is no daemon here, or undefined when there is one. */
+export async function dockerIsOff(): Promise<string | undefined> {
+  const runtimeDir = await mkdtemp(join(tmpdir(), 'hearth-dk-'))
+  const result = await createDockerDriver({ dockerHost, runtimeDir, installation: 'probe', onProgress: () => {} })
+  if (result.on) await result.driver[Symbol.asyncDispose]()
+  await rm(runtimeDir, { recursive: true })
+  return result.on ? undefined : result.reason
+}
+
+/** In the place of the tests that cannot run: says so, and fails where everything is required. */
+export function notRun(what: string, reason: string): void {
+  if (process.env.HEARTH_TEST_REQUIRE === 'all') {
+    test(what, () => expect.fail(`not run: ${reason}`))
+  } else {
+    test.skip(`${what} (not run: ${reason})`, () => undefined)
+  }
+}
+
+export async function openTestDocker(): Promise<TestDocker> {
+  const runtimeDir = await mkdtemp(join(tmpdir(), 'hearth-dk-'))
+  const installation = `test-${randomUUID()}`
+  const docker = new Docker(dockerHost.startsWith('unix://') ? { socketPath: dockerHost.slice('unix://'.length) } : {})
+  return {
+    installation,
+    runtimeDir,
+    async makeDriver() {
+      const result = await createDockerDriver({ dockerHost, runtimeDir, installation, onProgress: () => {} })
+      if (!result.on) throw new Error(result.reason)
+      return result.driver
+    },
+    async containers() {
+      const filters = { label: [`${INSTALLATION_LABEL}=${installation}`] }
+      const found = await docker.listContainers({ all: true, filters })
+      return found.map(({ Id: id, State: state }) => ({ id, running: state === 'running' }))
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(runtimeDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Code as a sandbox loads it, from texts. */
+export function codeFiles(files: Readonly<Record<string, string>>): FileSet {
+  return new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))
+}
