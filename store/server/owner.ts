@@ -72,8 +72,11 @@ async function startOf(pid: number): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return undefined
   }
   const status = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
-  // The second field is the name in brackets, and may have spaces in it; the start time is the 22nd.
-  return status?.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? 'alive'
+  if (status === undefined) return 'alive'
+  // The second field is the name in brackets, and may have spaces in it; the third is the state, the 22nd the start.
+  const fields = status.slice(status.lastIndexOf(')') + 2).split(' ')
+  const isZombie = fields[0] === 'Z' || fields[0] === 'X'
+  return isZombie ? undefined : fields[19]
 }
 
 async function socketPathFor(dir: string): Promise<string> {

@@ -1,0 +1,10 @@
+// A process that finds a Redis, says where, and waits to be killed: `node owner-process.ts <data dir> <cache dir>`.
+import { argv } from 'node:process'
+
+import { findRedis } from '#store/server/find'
+
+const [, , dataDir = '', cacheDir = ''] = argv
+const onProgress = (message: string): void => console.error(message)
+const redis = await findRedis({ dataDir, cacheDir, onProgress, signal: AbortSignal.timeout(30_000) })
+console.log(redis.url)
+process.stdin.resume()
