@@ -1,6 +1,5 @@
 // `npm run bench:peers`: the same two apps on Hearth and on what else can be installed, one at a time, in rounds.
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 
 import pc from 'picocolors'
 
@@ -87,7 +86,7 @@ async function hearthRows(platform: Platform, builds: Builds): Promise<Row[]> {
   const rows: Row[] = []
   for (const app of ['hello', 'hono'] as const) {
     const code = await readFile(app === 'hello' ? builds.helloJs : builds.honoJs)
-    for (const { runtime, driver, isolation, spec } of HEARTH_FUNCTIONS.filter((each) =>
+    for (const { runtime, isolation, spec } of HEARTH_FUNCTIONS.filter((each) =>
       drivers.includes(each.driver),
     )) {
       const name = ['instances' in spec ? spec.instances : 'node', app].join('-')
