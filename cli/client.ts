@@ -13,6 +13,7 @@ import type { Terminal } from './terminal.ts'
 export interface Client {
   /** Without a slash at the end. */
   readonly url: string
+  readonly token: string | undefined
   /**
    * A call of the management API, with the token.
    * @returns the response, whose status is 2xx
@@ -21,7 +22,6 @@ export interface Client {
   call(path: string, init?: RequestInit): Promise<Response>
   /** A call without the token; any status is returned. */
   open(path: string, init?: RequestInit): Promise<Response>
-  readonly token: string | undefined
 }
 
 export function machine(env: Terminal['env']): Machine {
@@ -37,8 +37,12 @@ export function machine(env: Terminal['env']): Machine {
 export async function connect(terminal: Terminal): Promise<Client> {
   const config = readConfig(terminal.env, machine(terminal.env))
   const { url, token } = await locate(config, terminal.env.HEARTH_URL)
-  const send = (path: string, init: RequestInit): Promise<Response> =>
-    reach(`${url}${path}`, { signal: terminal.signal, ...init })
+  return createClient(url, token, terminal.signal)
+}
+
+/** @param signal aborts every call */
+export function createClient(url: string, token: string | undefined, signal: AbortSignal): Client {
+  const send = (path: string, init: RequestInit): Promise<Response> => reach(`${url}${path}`, { signal, ...init })
   return {
     url,
     token,
@@ -105,7 +109,8 @@ export interface Problem {
   readonly diagnostics?: readonly Diagnostic[]
 }
 
-async function errorOf(response: Response): Promise<CliError> {
+/** What a response that is not 2xx says. */
+export async function errorOf(response: Response): Promise<CliError> {
   const text = await response.text()
   try {
     return problemError({ status: response.status, ...(JSON.parse(text) as Problem) })

@@ -7,6 +7,10 @@ interface Entry {
 }
 
 export const COMMANDS: Readonly<Record<string, Entry>> = {
+  serve: {
+    summary: 'Start Hearth: gateway, invoker and store in one process',
+    load: async () => (await import('./commands/serve.ts')).serve,
+  },
   deploy: {
     summary: 'Deploy a file or folder as a function',
     load: async () => (await import('./commands/deploy.ts')).deploy,

@@ -24,7 +24,7 @@ export interface CliErrorDetails {
   /** Where in the user's code. */
   readonly diagnostics?: readonly Diagnostic[]
   /** The stable code of the platform's error, when it came from there. */
-  readonly code?: string
+  readonly code?: string | undefined
 }
 
 /** Something to tell the user in one sentence; never shown with a stack. */

@@ -128,6 +128,14 @@ export const SETTINGS = {
     default: 4 * MIB,
     description: 'Largest body of an async invocation, which waits in Redis, bytes.',
   },
+  maxResultBytes: {
+    env: 'HEARTH_MAX_RESULT_BYTES',
+    type: 'integer',
+    minimum: 0,
+    maximum: 100 * MIB,
+    default: MIB,
+    description: 'Largest response of an async invocation that its record keeps, bytes; a larger one is counted only.',
+  },
   maxUploadBytes: {
     env: 'HEARTH_MAX_UPLOAD_BYTES',
     type: 'integer',

@@ -1,5 +1,11 @@
 // hearth invocations [id]: the newest records, or one with its attempts and logs.
-import { RECORD_STATES, type InvocationRecord, type RecordPage, type StoredLogLine } from '#core/record'
+import {
+  RECORD_STATES,
+  type InvocationRecord,
+  type RecordError,
+  type RecordPage,
+  type StoredLogLine,
+} from '#core/record'
 
 import { connect, type Client } from '../client.ts'
 import { integerValue, textValue, type Command, type Values } from '../command.ts'
@@ -101,8 +107,14 @@ function fieldsOf(record: InvocationRecord): [string, string][] {
       ? []
       : [['result', `${result.status}, ${result.bodyBytes} bytes`] satisfies [string, string]]),
     ...(result?.body === undefined ? [] : [['body', result.body] satisfies [string, string]]),
-    ...(error === undefined
-      ? []
-      : [['error', `${error.code}: ${error.failure?.stack ?? error.message}`] satisfies [string, string]]),
+    ...(error === undefined ? [] : [['error', errorText(error)] satisfies [string, string]]),
   ]
+}
+
+/** Some engines put the message on top of the stack, others do not. */
+function errorText({ code, message, failure }: RecordError): string {
+  if (failure === undefined) return `${code}: ${message}`
+  const { type, message: thrown, stack = '' } = failure
+  const head = `${type}: ${thrown}`
+  return `${code}: ${stack.startsWith(head) ? stack : `${head}\n${stack}`}`.trimEnd()
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 
 import type { InvocationRecord } from '#core/record'
 
-import { connect, type Client } from '../client.ts'
+import { connect, errorOf, type Client } from '../client.ts'
 import { listValue, textValue, type Command, type Values } from '../command.ts'
 import { CliError, EXIT, usageError, type ExitCode } from '../exit.ts'
 import { milliseconds, printJson } from '../output.ts'
@@ -74,26 +74,22 @@ async function now(name: string, request: Request, { client, terminal, values }:
   }
   if (values.verbose === true) showMeta(response, terminal)
   if (values.json === true) printJson(terminal, await responseAsJson(response))
+  else if (response.headers.has('hearth-error')) throw await platformError(response)
   else for await (const chunk of response.body ?? []) terminal.out(chunk)
-  const code = response.headers.get('hearth-error')
-  if (code !== null) {
-    throw new CliError(`${name} did not answer: ${code} (${response.status})`, {
-      exit: response.status === 404 ? EXIT.notFound : EXIT.failed,
-      hint: hintFor(response, name),
-      code,
-    })
-  }
-  return response.status < 400 ? EXIT.ok : EXIT.failed
+  return response.status < 400 ? EXIT.ok : response.status === 404 ? EXIT.notFound : EXIT.failed
+}
+
+/** What Hearth said in place of the function. */
+async function platformError(response: Response): Promise<CliError> {
+  const error = await errorOf(response)
+  const id = response.headers.get('hearth-invocation-id')
+  const recorded = id !== null && error.exit === EXIT.failed
+  const hint = recorded ? `"hearth invocations ${id}" has the record and the logs` : error.hint
+  return new CliError(error.message, { exit: error.exit, hint, code: error.code })
 }
 
 function send(client: Client, target: string, { method, headers, body }: Request): Promise<Response> {
   return client.open(target, { method, headers, redirect: 'manual', ...(body === undefined ? {} : { body }) })
-}
-
-function hintFor(response: Response, name: string): string {
-  const id = response.headers.get('hearth-invocation-id')
-  if (response.status === 404) return '"hearth ls" lists the functions'
-  return id === null ? `"hearth logs ${name}" may say why` : `"hearth invocations ${id}" has the record and the logs`
 }
 
 function showMeta(response: Response, { err, errColors }: Terminal): void {

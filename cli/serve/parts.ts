@@ -1,0 +1,72 @@
+// Opens what the platform is made of, one function for each part. Whoever calls these ends the parts; platform.ts says
+// in which order.
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+
+import type { BuildProgress } from '#core/build'
+import type { Config } from '#core/config'
+import type { RequestLimits } from '#core/limits'
+import type { AbsentDriver } from '#invoker/pool/starter'
+import { createDockerDriver } from '#invoker/sandbox/docker/driver'
+import type { SandboxDriver } from '#invoker/sandbox/driver'
+import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
+import { openStore, type Store } from '#store/open'
+import { findRedis, type FoundRedis } from '#store/server/find'
+
+import type { Logger } from './log.ts'
+
+export interface Context {
+  readonly config: Config
+  readonly log: Logger
+  /** Told in one line what takes its time while the process starts. */
+  readonly onProgress: (message: string) => void
+  /** Aborts when the start is to be given up. */
+  readonly signal: AbortSignal
+}
+
+/** @throws PlatformError `store-unavailable` with the ways out */
+export function openRedis({ config, onProgress, signal }: Context): Promise<FoundRedis> {
+  const { dataDir, cacheDir, redisUrl } = config
+  return findRedis({ dataDir, cacheDir, onProgress, signal, ...(redisUrl === '' ? {} : { url: redisUrl }) })
+}
+
+export function openStoreAt(url: string, { retentionS }: Config): Promise<Store> {
+  return openStore({ url, settings: { retentionMs: retentionS * 1000 } })
+}
+
+export interface Drivers extends AsyncDisposable {
+  readonly on: readonly SandboxDriver[]
+  readonly absent: readonly AbsentDriver[]
+}
+
+/** All that this machine has; one that is off says why. Removes what a crashed process left. */
+export async function openDrivers({ config, log, signal }: Context, runtimeDir: string): Promise<Drivers> {
+  await using opening = new AsyncDisposableStack()
+  const { cacheDir, dockerHost } = config
+  const wasm = createWasmDriver({ artifactDir: artifactDir(config), cacheDir: join(cacheDir, 'wasm') })
+  const on: SandboxDriver[] = [opening.use(wasm)]
+  const absent: AbsentDriver[] = []
+  const onProgress = ({ step, message }: BuildProgress): void => log.info({ step }, message)
+  const docker = await createDockerDriver({ dockerHost, runtimeDir, installation: installationOf(config), onProgress })
+  if (docker.on) on.push(opening.use(docker.driver))
+  else absent.push({ name: 'docker', runtimes: ['node', 'python'], reason: docker.reason })
+  for (const driver of on) {
+    const removed = await driver.recover(signal)
+    if (removed.length > 0) log.info({ driver: driver.name, removed }, 'removed sandboxes that a crashed process left')
+  }
+  const opened = opening.move()
+  return { on, absent, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** The same for every start on a data directory. */
+function installationOf({ dataDir }: Config): string {
+  return createHash('sha256').update(dataDir).digest('hex').slice(0, 16)
+}
+
+export function artifactDir({ cacheDir }: Config): string {
+  return join(cacheDir, 'artifacts')
+}
+
+export function requestLimits({ maxHeaders, maxHeaderBytes, maxBodyBytes }: Config): RequestLimits {
+  return { maxHeaders, maxHeaderBytes, maxBodyBytes }
+}

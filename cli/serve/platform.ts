@@ -1,0 +1,142 @@
+// Puts the parts together: START HERE to see how a process is wired. One AsyncDisposableStack owns everything; what is
+// opened later is ended earlier.
+import { join } from 'node:path'
+
+import { systemClock } from '#core/clock'
+import type { DriverStatus } from '#core/invoker'
+import type { Gateway, GatewayOptions } from '#gateway/gateway'
+import { createGateway } from '#gateway/server'
+import { ArtifactCache } from '#invoker/artifacts'
+import { Consumer } from '#invoker/consumer'
+import type { Dispatcher } from '#invoker/dispatcher'
+import { createLocalInvoker } from '#invoker/local-invoker'
+import type { Log } from '#invoker/log'
+import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
+import type { Store } from '#store/open'
+
+import type { Logger } from './log.ts'
+import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, type Context, type Drivers } from './parts.ts'
+import { openRuntimeDir } from './runtime-dir.ts'
+
+/** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
+const ARTIFACT_CACHE_BYTES = 4 * 1024 ** 3
+
+export interface Platform extends AsyncDisposable {
+  readonly url: string
+  readonly redis: string
+  readonly drivers: () => readonly DriverStatus[]
+  /** By name. */
+  readonly functionNames: () => Promise<readonly string[]>
+  /** Ends running invocations now; disposing lets them finish within `drainMs`. */
+  readonly endRunning: () => Promise<void>
+}
+
+/**
+ * Starts everything and listens. Disposing drains, then ends everything.
+ * @throws PlatformError, CliError with what is missing; nothing is left running then
+ */
+export async function openPlatform(context: Context, adminToken: string): Promise<Platform> {
+  const { config, log } = context
+  await using opening = new AsyncDisposableStack()
+  const runtimeDir = opening.use(await openRuntimeDir(config.dataDir, process.env))
+  const redis = opening.use(await openRedis(context))
+  const store = opening.use(await openStoreAt(redis.url, config))
+  const drivers = opening.use(await openDrivers(context, runtimeDir.path))
+  const builder = opening.use(createWasmBuilder({ cacheDir: join(config.cacheDir, 'build') }))
+  const invoker = startInvoker(context, store, drivers)
+  opening.defer(() => invoker.drain(0))
+  const gateway = await createGateway(
+    {
+      functions: store.functions,
+      blobs: store.blobs,
+      records: store.records,
+      lanes: store.lanes,
+      builder,
+      invoker,
+      clock: systemClock,
+      ping: () => store.ping(),
+      onFault: (error, id) => log.error({ err: error, id }, 'a fault of Hearth'),
+    },
+    gatewayOptions(context, adminToken),
+  )
+  const consumer = startConsumer(context, { store, invoker, gateway })
+  // Both drain at the same time: what runs has `drainMs` and not twice that.
+  opening.defer(async () => {
+    await Promise.all([gateway[Symbol.asyncDispose](), consumer[Symbol.asyncDispose]()])
+  })
+  const { url } = await gateway.listen(config)
+  const opened = opening.move()
+  return {
+    url: reachable(url),
+    redis: redis.detail,
+    drivers: () => invoker.drivers(),
+    functionNames: async () => (await store.functions.list()).map(({ name }) => name),
+    endRunning: () => invoker.drain(0),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+function startInvoker({ config, log }: Context, store: Store, drivers: Drivers): Dispatcher {
+  const { memoryMiB, maxWaiting, maxWaitMs } = config
+  const artifacts = new ArtifactCache({
+    dir: artifactDir(config),
+    blobs: store.blobs,
+    maxBytes: ARTIFACT_CACHE_BYTES,
+    clock: systemClock,
+  })
+  return createLocalInvoker({
+    clock: systemClock,
+    log: invokerLog(log),
+    drivers: drivers.on,
+    absent: drivers.absent,
+    artifacts,
+    limits: requestLimits(config),
+    memoryMiB,
+    maxWaiting,
+    maxWaitMs,
+  })
+}
+
+function startConsumer(
+  { config, log }: Context,
+  parts: { store: Store; invoker: Dispatcher; gateway: Gateway },
+): Consumer {
+  const { store, invoker, gateway } = parts
+  return new Consumer({
+    lanes: store.lanes,
+    functions: store.functions,
+    records: store.records,
+    invoker,
+    clock: systemClock,
+    log: invokerLog(log),
+    maxRunning: config.asyncConcurrency,
+    drainMs: config.drainMs,
+    maxResultBytes: config.maxResultBytes,
+    onCompletion: (name, completion) => gateway.observe(name, completion),
+  })
+}
+
+function invokerLog(log: Logger): Log {
+  return {
+    warn: (message, { error, ...fields }) =>
+      log.warn({ ...fields, ...(error === undefined ? {} : { err: error }) }, message),
+  }
+}
+
+function gatewayOptions({ config }: Context, adminToken: string): GatewayOptions {
+  const { maxAsyncBodyBytes, maxUploadBytes, syncRecordsPerS, drainMs } = config
+  return {
+    ...requestLimits(config),
+    adminToken,
+    maxAsyncBodyBytes,
+    maxUploadBytes,
+    syncRecordsPerS,
+    drainMs,
+    trustProxy: config.trustProxy === 'on',
+  }
+}
+
+/** An address that means "all of this machine" is none that a client can be told to call. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+}
