@@ -3,10 +3,12 @@
 import { join } from 'node:path'
 
 import { systemClock } from '#core/clock'
+import type { Config } from '#core/config'
 import type { DriverStatus } from '#core/invoker'
 import type { Gateway, GatewayOptions } from '#gateway/gateway'
 import { createGateway } from '#gateway/server'
 import { ArtifactCache } from '#invoker/artifacts'
+import { createBuilder } from '#invoker/build/builder'
 import { Consumer } from '#invoker/consumer'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker } from '#invoker/local-invoker'
@@ -15,7 +17,7 @@ import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import type { Store } from '#store/open'
 
 import type { Logger } from './log.ts'
-import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, type Context, type Drivers } from './parts.ts'
+import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, type Context } from './parts.ts'
 import { openRuntimeDir } from './runtime-dir.ts'
 
 /** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
@@ -42,8 +44,13 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const redis = opening.use(await openRedis(context))
   const store = opening.use(await openStoreAt(redis.url, config))
   const drivers = opening.use(await openDrivers(context, runtimeDir.path))
-  const builder = opening.use(createWasmBuilder({ cacheDir: join(config.cacheDir, 'build') }))
-  const invoker = startInvoker(context, store, drivers)
+  const wasm = opening.use(createWasmBuilder({ cacheDir: join(config.cacheDir, 'build') }))
+  const artifacts = artifactCache(config, store)
+  const sandboxing = { clock: systemClock, drivers: drivers.on, absent: drivers.absent, artifacts }
+  const builder = createBuilder({ ...sandboxing, wasm })
+  const { memoryMiB, maxWaiting, maxWaitMs } = config
+  const limits = requestLimits(config)
+  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, memoryMiB, maxWaiting, maxWaitMs })
   opening.defer(() => invoker.drain(0))
   const gateway = await createGateway(
     {
@@ -76,25 +83,8 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   }
 }
 
-function startInvoker({ config, log }: Context, store: Store, drivers: Drivers): Dispatcher {
-  const { memoryMiB, maxWaiting, maxWaitMs } = config
-  const artifacts = new ArtifactCache({
-    dir: artifactDir(config),
-    blobs: store.blobs,
-    maxBytes: ARTIFACT_CACHE_BYTES,
-    clock: systemClock,
-  })
-  return createLocalInvoker({
-    clock: systemClock,
-    log: invokerLog(log),
-    drivers: drivers.on,
-    absent: drivers.absent,
-    artifacts,
-    limits: requestLimits(config),
-    memoryMiB,
-    maxWaiting,
-    maxWaitMs,
-  })
+function artifactCache(config: Config, { blobs }: Store): ArtifactCache {
+  return new ArtifactCache({ dir: artifactDir(config), blobs, maxBytes: ARTIFACT_CACHE_BYTES, clock: systemClock })
 }
 
 function startConsumer(
