@@ -4,7 +4,7 @@ import host, { type HostFuture } from 'hearth:js/host@0.1.0'
 /** Whether the host can be called: not while the top level runs at build time, when nothing is behind the imports. */
 let live = false
 const active: number[] = []
-const pending = new Set<HostFuture<unknown> & { cancelRead(): unknown; drop(): void }>()
+const pending = new Set<HostFuture<unknown>>()
 const early: { readonly level: number; readonly text: string }[] = []
 const MAX_EARLY = 100
 const onBegin: (() => void)[] = []
@@ -46,12 +46,12 @@ export function isLive(): boolean {
 
 /** Reads a future of the host; it is given back when all calls are over before it comes. */
 export async function hostValue<T>(future: HostFuture<T>): Promise<T> {
-  const handle = future as HostFuture<T> & { cancelRead(): unknown; drop(): void }
-  pending.add(handle)
+  pending.add(future)
   try {
     return await future.read()
   } finally {
-    pending.delete(handle)
+    // Not left to the garbage collector: a handle that lives on keeps the instance from being restored.
+    if (pending.delete(future)) future.drop()
   }
 }
 

@@ -18,6 +18,10 @@ declare module 'hearth:js/host@0.1.0' {
   /** A future of the component model: not thenable, read once. */
   interface HostFuture<T> {
     read(): Promise<T>
+    /** A read that is under way rejects. */
+    cancelRead(): unknown
+    /** Gives the handle back. Not while a read is under way. */
+    drop(): void
   }
   type FetchResult = { readonly tag: 'ok'; readonly val: HostResponse } | { readonly tag: 'err'; readonly val: string }
   const host: {
@@ -33,5 +37,10 @@ declare module 'hearth:js/host@0.1.0' {
     cancelled(call: number): HostFuture<number>
   }
   export default host
+  /** StarlingMonkey gives the functions as names of the module. */
+  export function environment(): [string, string][]
+  export function emitHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
+  export function emitChunk(call: number, bytes: Uint8Array): void
+  export function emitEnd(call: number): void
   export type { FetchResult, HostFuture, HostRequest, HostResponse }
 }

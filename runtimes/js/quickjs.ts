@@ -74,4 +74,6 @@ const globals: Record<string, unknown> = {
 }
 for (const [name, value] of Object.entries(globals)) {
   Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
+  // The prelude is minified, and names are seen: by console, and by libraries that compare constructor.name.
+  if (typeof value === 'function') Object.defineProperty(value, 'name', { value: name, configurable: true })
 }

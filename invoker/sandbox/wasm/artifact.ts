@@ -20,6 +20,8 @@ export interface WasmManifest {
   readonly async: boolean
   /** The function's name for its exports, when the world has more than one: `handle`, or the versioned wasi:http interface name. */
   readonly export: string
+  /** Path of the source map of what the engine ran, for stacks (build/stack-map.ts); absent when there is none. */
+  readonly sourceMap?: string
 }
 
 export const MANIFEST_PATH = 'manifest.json'

@@ -1,6 +1,6 @@
 // Runs one build in a process of its own: hostile top-level code can loop or eat memory, and only a kill ends that.
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,6 +10,7 @@ import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 
 import type { BuildJob, BuildMessage } from './job.ts'
+import { residentMiB } from './resident.ts'
 
 export interface ProcessLimits {
   readonly timeoutMs: number
@@ -57,7 +58,7 @@ async function runIn(dir: string, job: BuildJob, context: ProcessContext, signal
     reject(buildFailed([{ message: tooSlow(context.limits.timeoutMs) }])),
   )
   using poll = context.clock.every(POLL_MS, () => {
-    void residentMiB(child.pid).then((used) => {
+    void residentMiB(child.pid ?? 0).then((used) => {
       if (used > context.limits.memoryMiB) reject(buildFailed([{ message: tooBig(context.limits.memoryMiB) }]))
     })
   })
@@ -117,12 +118,6 @@ async function killGroup(child: ChildProcess): Promise<void> {
     // ESRCH: the group is gone.
   }
   await closed?.promise
-}
-
-/** Resident memory, MiB; 0 where /proc is not there to tell. */
-async function residentMiB(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024
 }
 
 function tooSlow(ms: number): string {

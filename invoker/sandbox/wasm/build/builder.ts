@@ -1,34 +1,88 @@
-// Builds the artifacts of the `js` and `wasm` runtimes. Whether an artifact loads is checked by the caller.
+// START HERE. Builds the artifacts of the `js` and `wasm` runtimes: each build in a process of its own (child.ts), at
+// most a few at a time, none twice. Does not load what it builds: that is the caller's check.
 import { join } from 'node:path'
 
+import type { FileSet } from '#core/artifact'
 import type { BuildOutput, BuildProgress, Draft } from '#core/build'
-import { systemClock, type Clock } from '#core/clock'
+import { type Clock, systemClock } from '#core/clock'
 
-import { runBuild } from './builder-process.ts'
+import { Semaphore } from '../../../semaphore.ts'
+import { buildKey, createBuildCache } from './build-cache.ts'
+import { type ProcessLimits, runBuild } from './builder-process.ts'
+import { installStarlingMonkey } from './starlingmonkey-install.ts'
+import { toolchainOf } from './toolchain.ts'
 
 export interface WasmBuilderOptions {
-  /** Ours alone; made when it is not there. */
+  /** For finished builds, compiled code of the tools and the StarlingMonkey toolchain. Made when it is not there. */
   readonly cacheDir: string
+  /** Builds at the same time; others wait. Each takes a core and 250 MB. */
+  readonly concurrency?: number
+  readonly limits?: ProcessLimits
   readonly clock?: Clock
 }
 
 export interface WasmBuilder extends AsyncDisposable {
   /**
-   * @throws PlatformError `build-failed` with diagnostics; the signal's reason when aborted
+   * @throws PlatformError `build-failed` with diagnostics; `driver-unavailable` when the engine cannot be installed;
+   * the signal's reason when aborted
    */
   build(draft: Draft, onProgress: (progress: BuildProgress) => void, signal: AbortSignal): Promise<BuildOutput>
+  /** Stops the builds that are under way, and resolves when their processes are gone. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
-const LIMITS = { timeoutMs: 60_000, memoryMiB: 1536 }
+const LIMITS: ProcessLimits = { timeoutMs: 60_000, memoryMiB: 1536 }
 
-export function createWasmBuilder({ cacheDir, clock = systemClock }: WasmBuilderOptions): WasmBuilder {
+export function createWasmBuilder(options: WasmBuilderOptions): WasmBuilder {
+  const { cacheDir, concurrency = 2, limits = LIMITS, clock = systemClock } = options
+  const cache = createBuildCache(join(cacheDir, 'builds'), () => clock.now())
+  const slots = new Semaphore(concurrency)
+  const closing = new AbortController()
+  const running = new Set<Promise<unknown>>()
+
+  async function make(
+    draft: Draft,
+    onProgress: (progress: BuildProgress) => void,
+    signal: AbortSignal,
+  ): Promise<FileSet> {
+    const { runtime, engine, handler, memoryMiB } = draft.spec
+    const needsInstall = runtime === 'js' && engine === 'starlingmonkey'
+    const starlingMonkeyDir = needsInstall ? await installStarlingMonkey(cacheDir, onProgress, signal) : ''
+    using _slot = await slots.acquire(signal)
+    const job = { source: draft.source, spec: { runtime, engine, handler, memoryMiB }, starlingMonkeyDir }
+    return runBuild(job, { limits, clock, compileCacheDir: join(cacheDir, 'compile'), onProgress }, signal)
+  }
+
+  async function build(
+    draft: Draft,
+    onProgress: (progress: BuildProgress) => void,
+    signal: AbortSignal,
+  ): Promise<BuildOutput> {
+    const toolchain = await toolchainOf(draft.spec.runtime, draft.spec.engine)
+    const key = buildKey(draft, toolchain)
+    const known = await cache.get(key)
+    if (known !== undefined) {
+      onProgress({ step: 'cache', message: 'built before' })
+      return { artifact: known, toolchain }
+    }
+    const artifact = await make(draft, onProgress, signal)
+    await cache.put(key, artifact)
+    return { artifact, toolchain }
+  }
+
   return {
     async build(draft, onProgress, signal) {
-      const job = { source: draft.source, spec: draft.spec, starlingMonkeyDir: '' }
-      const compileCacheDir = join(cacheDir, 'compile')
-      const artifact = await runBuild(job, { limits: LIMITS, clock, compileCacheDir, onProgress }, signal)
-      return { artifact, toolchain: 'componentize-qjs 0.4.5, jco-transpile 0.15.0, esbuild 0.28.2' }
+      const task = build(draft, onProgress, AbortSignal.any([signal, closing.signal]))
+      running.add(task)
+      try {
+        return await task
+      } finally {
+        running.delete(task)
+      }
     },
-    async [Symbol.asyncDispose]() {},
+    async [Symbol.asyncDispose]() {
+      closing.abort(new Error('the builder was disposed of'))
+      await Promise.allSettled(running)
+    },
   }
 }

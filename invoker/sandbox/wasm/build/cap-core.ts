@@ -9,18 +9,27 @@ const PAGE_BYTES = 65_536
 /** Elements: far above what compilers emit, 8 MB of V8 memory. */
 const MAX_TABLE = 1_000_000
 
+export interface CappedCore {
+  readonly bytes: Uint8Array
+  /** How many it defines. */
+  readonly memories: number
+}
+
 /**
  * @throws Refusal for shared and 64-bit memories, a minimum above the limit, and kinds of tables that no toolchain of
  * ours writes
  */
-export function capCore(core: Uint8Array, memoryMiB: number): Uint8Array {
+export function capCore(core: Uint8Array, memoryMiB: number): CappedCore {
+  let memories = 0
   const parts: Uint8Array[] = [core.subarray(0, 8)]
   for (const section of sections(core)) {
-    if (section.id === MEMORY) parts.push(rebuilt(MEMORY, cappedMemories(section.body, memoryMiB)))
-    else if (section.id === TABLE) parts.push(rebuilt(TABLE, cappedTables(section.body)))
+    if (section.id === MEMORY) {
+      memories += new Reader(section.body).u32()
+      parts.push(rebuilt(MEMORY, cappedMemories(section.body, memoryMiB)))
+    } else if (section.id === TABLE) parts.push(rebuilt(TABLE, cappedTables(section.body)))
     else parts.push(section.whole)
   }
-  return concat(parts)
+  return { bytes: concat(parts), memories }
 }
 
 function rebuilt(id: number, body: readonly number[]): Uint8Array {

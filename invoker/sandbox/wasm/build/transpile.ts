@@ -7,26 +7,38 @@ export interface Transpiled {
   readonly glue: Uint8Array
   /** By the name that the glue asks for. */
   readonly cores: ReadonlyMap<string, Uint8Array>
-  /** Names without versions, as in `wasi:io/streams`. */
+  /** Interfaces without versions, as in `wasi:io/streams`. */
   readonly imports: readonly string[]
   readonly exports: readonly string[]
 }
 
-/** @param mode whether exports return promises: `jspi` for the async world, `sync` otherwise */
-export async function transpile(component: Uint8Array, mode: 'jspi' | 'sync'): Promise<Transpiled> {
+/** What waits in the host: the guest is suspended meanwhile (JSPI) instead of blocking the thread. */
+const ASYNC_IMPORTS = [
+  'wasi:io/poll#poll',
+  'wasi:io/poll#[method]pollable.block',
+  'wasi:io/streams#[method]input-stream.blocking-read',
+  'wasi:io/streams#[method]input-stream.blocking-skip',
+  'wasi:io/streams#[method]output-stream.blocking-flush',
+  'wasi:io/streams#[method]output-stream.blocking-write-and-flush',
+  'wasi:io/streams#[method]output-stream.blocking-write-zeroes-and-flush',
+  'wasi:io/streams#[method]output-stream.blocking-splice',
+]
+const ASYNC_EXPORTS = ['wasi:http/incoming-handler#handle', 'handle']
+
+export async function transpile(component: Uint8Array): Promise<Transpiled> {
   const { files, imports, exports } = await transpileBytes(component, {
     name: 'component',
     instantiation: 'async',
-    asyncMode: mode,
+    asyncMode: 'jspi',
+    asyncImports: ASYNC_IMPORTS,
+    asyncExports: ASYNC_EXPORTS,
     emitTypescriptDeclarations: false,
   })
-  const entries = Object.entries(files)
-  const source = files['component.js']
-  if (source === undefined) throw new Error('jco gave no component.js')
-  const text = new TextDecoder().decode(source)
+  const glue = files['component.js']
+  if (glue === undefined) throw new Error('jco gave no component.js')
   return {
-    glue: new TextEncoder().encode(mode === 'jspi' ? patchTickLoop(text) : text),
-    cores: new Map(entries.filter(([path]) => path.endsWith('.wasm'))),
+    glue: new TextEncoder().encode(patchTickLoop(new TextDecoder().decode(glue))),
+    cores: new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm'))),
     imports,
     exports: exports.map(([name]) => name),
   }

@@ -1,20 +1,20 @@
-// A bundled module → a component, its top level already run. The engine's snapshot holds the user's module state.
+// A bundled module → a QuickJS component, its top level already run: the snapshot holds the user's module state.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { componentize } from 'componentize-qjs'
 
-import type { Diagnostic } from '#core/build'
-
-import { RUNTIME_DIR, type Bundle } from './bundle.ts'
+import type { Bundle } from './bundle.ts'
 import { Refusal } from './job.ts'
+import { RUNTIME_DIR } from './prelude.ts'
+import { topLevelDiagnostic } from './top-level.ts'
 
 /**
  * @param emptyDir all that the code can see of the file system while its top level runs
- * @throws Refusal when the top level throws
+ * @throws Refusal when the top level throws, or does what cannot be done at build time
  */
 export async function componentizeQuickJs(bundle: Bundle, emptyDir: string): Promise<Uint8Array> {
-  // Only its directory counts; the text comes from memory.
+  // Only its directory counts, as the root for imports at run time; the text comes from memory.
   const jsPath = join(emptyDir, 'function.js')
   await writeFile(jsPath, '')
   try {
@@ -26,10 +26,6 @@ export async function componentizeQuickJs(bundle: Bundle, emptyDir: string): Pro
     })
     return component
   } catch (thrown) {
-    throw new Refusal(topLevelError(thrown instanceof Error ? thrown.message : String(thrown)))
+    throw new Refusal(topLevelDiagnostic(thrown instanceof Error ? thrown.message : String(thrown), bundle))
   }
-}
-
-function topLevelError(text: string): Diagnostic {
-  return { message: text }
 }

@@ -1,0 +1,44 @@
+// A bundle → an artifact, by the engine that the spec names.
+import { assemble, type Artifact } from './assemble.ts'
+import type { Bundle } from './bundle.ts'
+import type { BuildJob, Report } from './job.ts'
+import { transpile } from './transpile.ts'
+
+export const SOURCE_MAP_PATH = 'function.js.map'
+
+export interface JsContext {
+  /** All that the code can see of the file system while its top level runs. */
+  readonly emptyDir: string
+  readonly report: Report
+}
+
+export async function buildJs(
+  bundle: Bundle,
+  { spec, starlingMonkeyDir }: BuildJob,
+  context: JsContext,
+): Promise<Artifact> {
+  const { emptyDir, report } = context
+  const { engine } = spec
+  report('componentize', `running the top level in ${engine} and taking its snapshot`)
+  const component =
+    engine === 'quickjs'
+      ? await (await import('./quickjs.ts')).componentizeQuickJs(bundle, emptyDir)
+      : await (await import('./starlingmonkey.ts')).componentizeStarlingMonkey(bundle, starlingMonkeyDir)
+  report('transpile', 'translating the component')
+  const { glue, cores } = await transpile(component)
+  return assemble({
+    // Restoring memory was verified for QuickJS of componentize-qjs 0.4.5; StarlingMonkey's adapter does not survive it.
+    manifest: {
+      world: 'function',
+      engine,
+      resettable: engine === 'quickjs',
+      async: true,
+      export: 'handle',
+      sourceMap: SOURCE_MAP_PATH,
+    },
+    glue,
+    cores,
+    memoryMiB: spec.memoryMiB,
+    extra: new Map([[SOURCE_MAP_PATH, new TextEncoder().encode(bundle.map)]]),
+  })
+}
