@@ -3,6 +3,9 @@
 import type { FileSet } from './artifact.ts'
 import { PlatformError } from './errors.ts'
 
+/** The path of a pack that is all of an artifact: what the container runtimes load. */
+export const PACK_PATH = 'code.pack'
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 
-import type { ArtifactFile, BlobStore, LocalFile } from '#core/artifact'
+import type { ArtifactFile, BlobStore, FileSet, LocalFile } from '#core/artifact'
 import type { Clock } from '#core/clock'
 import { digestOf } from '#core/digest'
 import { PlatformError } from '#core/errors'
@@ -48,6 +48,22 @@ export class ArtifactCache {
         const name = `${file.digest}${extname(file.path)}`
         await this.#have(name, file, signal)
         return { ...file, localPath: join(this.#options.dir, name) }
+      }),
+    )
+    await this.#trim(new Set(local.map(({ localPath }) => localPath)))
+    return local
+  }
+
+  /** Puts files there that are not in the BlobStore, or not yet. */
+  async keep(files: FileSet): Promise<readonly LocalFile[]> {
+    this.#ready ??= this.#open()
+    await this.#ready
+    const local = await Promise.all(
+      [...files].map(async ([path, bytes]) => {
+        const digest = digestOf(bytes)
+        const name = `${digest}${extname(path)}`
+        await this.#write(name, bytes)
+        return { path, digest, size: bytes.length, localPath: join(this.#options.dir, name) }
       }),
     )
     await this.#trim(new Set(local.map(({ localPath }) => localPath)))
@@ -104,6 +120,11 @@ export class ArtifactCache {
         detail: `a blob with digest ${file.digest} was expected: received ${digest}`,
       })
     }
+    await this.#write(name, bytes)
+  }
+
+  /** Whole or not at all: other processes may look at the same time. */
+  async #write(name: string, bytes: Uint8Array): Promise<void> {
     const temporary = join(this.#options.dir, `.${randomUUID()}`)
     try {
       await writeFile(temporary, bytes, { mode: 0o644 })

@@ -1,5 +1,6 @@
 // Starts sandboxes: picks the driver, makes a sandbox and gives it code. Never decides whether to.
 import type { LocalFile } from '#core/artifact'
+import type { Diagnostic } from '#core/build'
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
@@ -34,7 +35,7 @@ export interface StarterOptions {
 export type Started =
   | { readonly kind: 'ready'; readonly sandbox: GuardedSandbox }
   /** The code is to blame: what the calls that wanted it come to. */
-  | { readonly kind: 'unloadable'; readonly outcome: Outcome }
+  | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly diagnostic?: Diagnostic }
 
 export class Starter {
   readonly #options: StarterOptions
@@ -92,7 +93,9 @@ export class Starter {
       const code = { function: version.function, version: version.number, spec: version.spec, files: await fetched }
       const loaded = await sandbox.load(code, this.#options.startTimeoutMs, signal)
       signal.throwIfAborted()
-      return loaded.loaded ? { kind: 'ready', sandbox } : { kind: 'unloadable', outcome: loaded.outcome }
+      if (loaded.loaded) return { kind: 'ready', sandbox }
+      const { loaded: _, ...why } = loaded
+      return { kind: 'unloadable', ...why }
     } catch (thrown) {
       await sandbox[Symbol.asyncDispose]()
       throw thrown

@@ -6,7 +6,7 @@ import type Docker from 'dockerode'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
-import { packFiles } from '#core/pack'
+import { PACK_PATH, packFiles } from '#core/pack'
 import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 
 import type { Code, LoadResult, Sandbox, Termination } from '../driver.ts'
@@ -62,7 +62,9 @@ export class DockerSandbox implements Sandbox {
     )
     const { function: name, version, spec } = code
     const head: LoadHead = { function: name, version, handler: spec.handler, env: spec.env }
-    const result = await this.#parts.link.load(head, packFiles(new Map(files)))
+    const [first] = files
+    const packed = files.length === 1 && first?.[0] === PACK_PATH ? first[1] : packFiles(new Map(files))
+    const result = await this.#parts.link.load(head, packed)
     if (result !== undefined) return result
     const { kind, ...end } = outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
     const message = 'detail' in end ? `the sandbox ended while it loaded the code: ${end.detail}` : kind
