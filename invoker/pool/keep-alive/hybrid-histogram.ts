@@ -11,8 +11,8 @@ const LEAST_VARIATION = 2
 const HEAD_SHARE = 0.05
 const TAIL_SHARE = 0.99
 const MARGIN = 0.1
-/** A sandbox is not unloaded for less: ours, not the paper's, which counts memory only and not the work of loading. */
-const SHORTEST_GAP_MS = 5 * 60_000
+/** Not unloaded for less than one bin: ours. The paper counts memory only, and not the work of loading again. */
+const SHORTEST_GAP_MS = BIN_MS
 
 /** Plans the idle time of a function most of whose idle times are beyond the range, so at least one is in `recent`. */
 export type Forecast = (history: IdleHistory) => Plan

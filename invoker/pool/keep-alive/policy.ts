@@ -41,14 +41,13 @@ export function keepFor(keepMs: number): Plan {
   return { keepMs, fromMs: 0, untilMs: 0 }
 }
 
-/** What is left of a plan when `elapsedMs` of the idle time have passed. Windows are rounded outwards. */
+/** What is left of a plan when `elapsedMs` of the idle time have passed, rounded to whole ms. */
 export function remaining(plan: Plan, elapsedMs: number, basis: KeepAliveDecision['basis']): KeepAliveDecision {
   const { keepMs, fromMs, untilMs } = plan
-  const left = (ms: number): number => Math.max(0, Math.ceil(ms - elapsedMs))
+  const left = (ms: number): number => Math.max(0, Math.round(ms - elapsedMs))
   if (fromMs <= keepMs || fromMs <= elapsedMs) {
     return { keepAliveMs: left(Math.max(keepMs, untilMs)), prewarm: undefined, basis }
   }
-  const keepAliveMs = left(keepMs)
-  const afterMs = Math.max(keepAliveMs, Math.floor(fromMs - elapsedMs))
-  return { keepAliveMs, prewarm: { afterMs, keepMs: left(untilMs) - afterMs }, basis }
+  const afterMs = left(fromMs)
+  return { keepAliveMs: left(keepMs), prewarm: { afterMs, keepMs: left(untilMs) - afterMs }, basis }
 }

@@ -1,0 +1,135 @@
+// `npm run bench:trace`: keep-alive policies on synthetic traces in virtual time. Starts no platform and no sandbox.
+import pc from 'picocolors'
+
+import { fixed } from '#invoker/pool/keep-alive/fixed'
+import { hybridHistogram } from '#invoker/pool/keep-alive/hybrid-histogram'
+
+import { type BenchResult, percentile, printTable, summarize, writeJson } from './result.ts'
+import { type EqualWaste, fixedOfEqualWaste, total, type Totals } from './trace/compare.ts'
+import { type App, generate } from './trace/generate.ts'
+import { type Options, readOptions, USAGE } from './trace/options.ts'
+import { printProfile, profile } from './trace/profile.ts'
+import { pointForecast } from './trace/published.ts'
+
+const MINUTE_MS = 60_000
+
+interface Run {
+  readonly apps: readonly App[]
+  readonly none: Totals
+  readonly fixed10: Totals
+  readonly fixed20: Totals
+  /** With the paper's form of forecast, and the fixed window that wastes as much. */
+  readonly point: Totals
+  readonly pointEqual: EqualWaste
+  readonly learned: Totals
+  readonly equal: EqualWaste
+  /** Time of the replay with the learned policy: history and decision. */
+  readonly learnedMs: number
+}
+
+function run(apps: readonly App[]): Run {
+  const began = performance.now()
+  const learned = total(apps, hybridHistogram())
+  const learnedMs = performance.now() - began
+  const point = total(apps, hybridHistogram(pointForecast))
+  return {
+    apps,
+    none: total(apps, fixed(0)),
+    fixed10: total(apps, fixed(10 * MINUTE_MS)),
+    fixed20: total(apps, fixed(20 * MINUTE_MS)),
+    point,
+    pointEqual: fixedOfEqualWaste(apps, point.wasted),
+    learned,
+    equal: fixedOfEqualWaste(apps, learned.wasted),
+    learnedMs,
+  }
+}
+
+function results(runs: readonly Run[]): readonly BenchResult[] {
+  const cold = (share: number, of: (run: Run) => Totals): number[] =>
+    runs.map((each) => 100 * percentile(of(each).coldShares, share))
+  const waste = (of: (run: Run) => Totals): number[] => runs.map((each) => of(each).wasted / 1024)
+  return [
+    summarize(
+      p75('no keep-alive'),
+      cold(0.75, (each) => each.none),
+    ),
+    summarize(
+      p75('fixed 10 min'),
+      cold(0.75, (each) => each.fixed10),
+    ),
+    summarize(
+      p75('fixed 20 min'),
+      cold(0.75, (each) => each.fixed20),
+    ),
+    summarize(
+      p75('point forecast / fixed of equal waste'),
+      cold(0.75, (each) => each.point),
+      cold(0.75, (each) => each.pointEqual.totals),
+    ),
+    summarize(
+      { ...p75('learned / fixed of equal waste'), aim: { of: 'ratio', most: 0.35 } },
+      cold(0.75, (each) => each.learned),
+      cold(0.75, (each) => each.equal.totals),
+    ),
+    summarize(
+      { name: 'cold starts, median app: learned / fixed of equal waste', unit: '%' },
+      cold(0.5, (each) => each.learned),
+      cold(0.5, (each) => each.equal.totals),
+    ),
+    wasted(
+      'fixed 20 min',
+      waste((each) => each.fixed20),
+      waste((each) => each.fixed10),
+    ),
+    wasted(
+      'point forecast',
+      waste((each) => each.point),
+      waste((each) => each.fixed10),
+    ),
+    wasted(
+      'learned',
+      waste((each) => each.learned),
+      waste((each) => each.fixed10),
+    ),
+    summarize(
+      { name: 'fixed window of the same waste as learned', unit: 'min' },
+      runs.map((each) => each.equal.windowMs / MINUTE_MS),
+    ),
+    summarize(
+      { name: 'history and decision, learned', unit: 'µs/call' },
+      runs.map((each) => (1000 * each.learnedMs) / callsOf(each.learned)),
+    ),
+  ]
+}
+
+function p75(policy: string): { readonly name: string; readonly unit: string } {
+  return { name: `cold starts, 75th percentile app: ${policy}`, unit: '%' }
+}
+
+function wasted(policy: string, values: readonly number[], fixed10: readonly number[]): BenchResult {
+  return summarize({ name: `wasted memory-time: ${policy} / fixed 10 min`, unit: 'GB·h' }, values, fixed10)
+}
+
+function callsOf({ apps }: Totals): number {
+  return apps.reduce((sum, { calls }) => sum + calls, 0)
+}
+
+async function main({ runs, shape, profile: profiled, json }: Options): Promise<void> {
+  const all = Array.from({ length: runs }, (_, index) => run(generate(index + 1, shape)))
+  console.log(`${runs} traces of ${shape.apps} apps, ${shape.days} days; kept warm by ${shape.unit}`)
+  const table = results(all)
+  printTable(table)
+  const first = all[0]
+  if (profiled && first !== undefined) printProfile(profile(first.apps, first.learned, first.equal.totals))
+  if (json !== undefined) await writeJson(json, table)
+}
+
+try {
+  await main(readOptions(process.argv.slice(2)))
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error
+  console.error(pc.red(error.message))
+  console.error(`usage: ${USAGE}`)
+  process.exitCode = 2
+}
