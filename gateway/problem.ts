@@ -65,6 +65,8 @@ export function answerClientError(
   socket: Socket,
   limits: { maxHeaderBytes: number },
 ): void {
+  // Answered already: what still comes is only read, so that the client gets to read the answer.
+  if (socket.writableEnded) return
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -73,6 +75,8 @@ export function answerClientError(
   const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
   const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
   socket.end(`HTTP/1.1 ${status}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`)
+  const timer = systemClock.after(LINGER_MS, () => socket.destroy())
+  socket.once('close', () => timer[Symbol.dispose]())
 }
 
 function clientError(error: NodeJS.ErrnoException, limits: { maxHeaderBytes: number }): PlatformError {

@@ -5,6 +5,7 @@ import { ERRORS } from '#core/errors'
 
 import type { OpenApiDocument } from '../openapi/document.ts'
 import type { Operation, Schema } from '../openapi/operation.ts'
+import { PROBLEM_TYPE } from '../problem.ts'
 import { curlExample } from './curl.ts'
 import { html, inline, prose } from './html.ts'
 import type { Html } from './html.ts'
@@ -159,8 +160,9 @@ function exampleOf(response: Schema): Html[] {
   )
 }
 
+/** Those of errors are all the same and said at the top of the page. */
 function mediaTypes({ content }: Schema): Html {
-  const types = Object.keys(content ?? {})
+  const types = Object.keys(content ?? {}).filter((type) => type !== PROBLEM_TYPE)
   return html`${types.map((type, index) => html`${index === 0 ? '' : ' '}<code>${type}</code>`)}`
 }
 

@@ -28,30 +28,31 @@ export function requestBody(
   return bytes <= WHOLE_BYTES ? collect(req) : limited(req, limits, onTooLarge)
 }
 
-/** All of a body. @throws PlatformError `payload-too-large`, `cancelled` */
-export async function wholeBody(req: IncomingMessage, limits: RequestLimits): Promise<Uint8Array> {
-  const body = await requestBody(req, limits, () => {})
-  if (body instanceof Uint8Array) return body
-  return Buffer.concat(await Array.fromAsync(body))
-}
-
 async function* limited(
   req: IncomingMessage,
   limits: RequestLimits,
   onTooLarge: (error: PlatformError) => void,
 ): AsyncGenerator<Uint8Array> {
   let bytes = 0
-  // Not destroyed when the function stops reading: that would close the connection under the response.
-  for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-    bytes += (chunk as Buffer).length
-    try {
+  try {
+    // Not destroyed when the function stops reading: that would close the connection under the response.
+    for await (const chunk of req.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Buffer).length
       checkBodySize(bytes, limits)
-    } catch (error) {
-      onTooLarge(error as PlatformError)
-      throw error
+      yield chunk as Buffer
     }
-    yield chunk as Buffer
+  } catch (error) {
+    if (error instanceof PlatformError) onTooLarge(error)
+    throw error
+  } finally {
+    // What nobody wants still has to be read, or the next request on the connection is never seen.
+    req.resume()
   }
+}
+
+/** Ends the reading of a body when its call is over, however far it came. */
+export function releaseBody(body: Body): void {
+  if (!(body instanceof Uint8Array)) void (body as AsyncGenerator<Uint8Array>).return(undefined)
 }
 
 function collect(req: IncomingMessage): Promise<Uint8Array> {

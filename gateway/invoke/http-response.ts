@@ -107,10 +107,12 @@ export class HttpResponse implements InvocationSink {
     this.#onLog(line)
   }
 
-  /** Cuts the connection, so that the client does not take a part for the whole. */
+  /** Cuts the connection after what has been sent, so that the client does not take a part for the whole. */
   break(): void {
     this.#state = 'broken'
-    this.#res.destroy()
+    const { socket } = this.#res
+    if (socket === null) this.#res.destroy()
+    else socket.destroySoon()
   }
 
   /** What was wrong with the answer of the function, when it was that; then nothing has been sent. */

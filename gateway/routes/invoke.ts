@@ -13,7 +13,7 @@ import { describeOutcome, errorCodeOf } from '#core/outcome'
 import type { RecordResult } from '#core/record'
 
 import { unauthorized } from '../auth.ts'
-import { clientGone, requestBody } from '../invoke/body.ts'
+import { clientGone, releaseBody, requestBody } from '../invoke/body.ts'
 import { forwardRequest } from '../invoke/headers.ts'
 import { HttpResponse } from '../invoke/http-response.ts'
 import type { SyncRecord } from '../invoke/sync-records.ts'
@@ -85,7 +85,9 @@ async function run(context: GatewayContext, call: Call): Promise<void> {
   let completion: Completion
   try {
     completion = await deps.invoker.invoke(invocation, response, controller.signal)
+    releaseBody(invocation.request.body)
   } catch (thrown) {
+    releaseBody(invocation.request.body)
     metrics.refused(name)
     failCall(context, { call, response, record }, thrown)
     return

@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest'
+
+import { PlatformError } from '#core/errors'
+
+import { AUTH, startGateway } from '../start.ts'
+import type { Started } from '../start.ts'
+
+function submit(gateway: Started, path: string, init: RequestInit = {}): Promise<Response> {
+  const url = `${gateway.url}/v1/functions/${path}`
+  return fetch(url, { method: 'POST', ...init, headers: { ...AUTH, ...(init.headers as Record<string, string>) } })
+}
+
+test('a call for later is in its lane, with a record, before the 202', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up', '?maxAttempts=5')
+  const response = await submit(gateway, 'up/invocations?path=/a%3Fb=1', {
+    body: 'later',
+    headers: { 'x-one': '1', 'content-type': 'text/plain' },
+  })
+  expect(response.status).toBe(202)
+  const accepted = (await response.json()) as { id: string }
+  expect(accepted).toMatchObject({ function: 'up', version: 1, state: 'queued' })
+  expect(response.headers.get('location')).toBe(`/v1/invocations/${accepted.id}`)
+  const [queued] = gateway.lanes.added
+  expect(queued).toMatchObject({ id: accepted.id, function: 'up', version: 1, maxAttempts: 5 })
+  expect(queued?.request).toMatchObject({ method: 'POST', target: '/a?b=1', origin: gateway.url })
+  expect(Buffer.from(queued?.request.body ?? []).toString()).toBe('later')
+  expect(queued?.request.headers).toContainEqual(['x-one', '1'])
+  expect(queued?.request.headers.map(([name]) => name)).not.toContain('authorization')
+  const record = await fetch(`${gateway.url}/v1/invocations/${accepted.id}`, { headers: AUTH })
+  expect(await record.json()).toMatchObject({
+    id: accepted.id,
+    state: 'queued',
+    trigger: 'async',
+    request: { method: 'POST', target: '/a?b=1', bodyBytes: 5 },
+    attempts: [],
+  })
+})
+
+test('a function that is not there is a 404 before anything is queued', async () => {
+  await using gateway = await startGateway()
+  const response = await submit(gateway, 'nope/invocations', { body: 'x' })
+  expect(response.status).toBe(404)
+  expect(gateway.lanes.added).toEqual([])
+  expect(gateway.records.records.size).toBe(0)
+})
+
+test('when the lane does not take it, the caller hears 503 and the record does not say queued', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  gateway.lanes.down = new Error('connection lost')
+  const response = await submit(gateway, 'up/invocations', { body: 'x' })
+  expect(response.status).toBe(503)
+  expect(await response.json()).toMatchObject({ code: 'store-unavailable', retryable: true })
+  expect([...gateway.records.records.values()]).toMatchObject([
+    { state: 'failed', error: { code: 'store-unavailable' } },
+  ])
+})
+
+test('when the record is not durable, nothing goes into the lane', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  gateway.records.down = new PlatformError('store-unavailable', { detail: 'down' })
+  expect((await submit(gateway, 'up/invocations', { body: 'x' })).status).toBe(503)
+  expect(gateway.lanes.added).toEqual([])
+})
+
+test('an empty body is an empty body', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  expect((await submit(gateway, 'up/invocations')).status).toBe(202)
+  expect(gateway.lanes.added[0]?.request).toMatchObject({ target: '/', body: new Uint8Array(0) })
+})
+
+test('a body over the limit of async calls is a 413 that names it', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  const response = await submit(gateway, 'up/invocations', { body: Buffer.alloc(100_000) })
+  expect(response.status).toBe(413)
+  const detail = expect.stringContaining('HEARTH_MAX_ASYNC_BODY_BYTES') as string
+  expect(await response.json()).toMatchObject({ code: 'payload-too-large', limit: 65_536, detail })
+})
+
+test.for(['x', '/a b', '//\r\n', '/ä'])('the path %j is refused', async (path) => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  expect((await submit(gateway, `up/invocations?path=${encodeURIComponent(path)}`)).status).toBe(400)
+})
+
+test('records are listed newest first, filtered, page by page', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('a')
+  await gateway.deploy('b')
+  for (const name of ['a', 'b', 'a', 'a']) await submit(gateway, `${name}/invocations`)
+  await (await fetch(`${gateway.url}/fn/a`)).text()
+  const list = async (query: string): Promise<{ records: { id: string; function: string }[]; next?: string }> =>
+    (await fetch(`${gateway.url}/v1/invocations${query}`, { headers: AUTH })).json() as never
+  expect((await list('')).records).toHaveLength(5)
+  expect((await list('?function=b')).records.map((record) => record.function)).toEqual(['b'])
+  expect((await list('?function=a&state=queued')).records).toHaveLength(3)
+  const first = await list('?limit=3')
+  const rest = await list(`?limit=3&cursor=${first.next}`)
+  const ids = [...first.records, ...rest.records].map(({ id }) => id)
+  expect(ids).toEqual(ids.toSorted().toReversed())
+  expect(rest.next).toBeUndefined()
+})
+
+test.for(['?limit=0', '?limit=501', '?limit=x', '?state=lost', '?function=A', '?limit=1&limit=2'])(
+  'the list refuses %s',
+  async (query) => {
+    await using gateway = await startGateway()
+    expect((await fetch(`${gateway.url}/v1/invocations${query}`, { headers: AUTH })).status).toBe(400)
+  },
+)
+
+test.for(['00000000-0000-7000-8000-000000000000', 'nonsense'])('no invocation has the id %s', async (id) => {
+  await using gateway = await startGateway()
+  const response = await fetch(`${gateway.url}/v1/invocations/${id}`, { headers: AUTH })
+  expect(response.status).toBe(404)
+  expect(await response.json()).toMatchObject({ code: 'invocation-not-found' })
+})
