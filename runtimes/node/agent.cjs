@@ -6,7 +6,7 @@ const net = require('node:net')
 
 const { Call, describeError } = require('./call.cjs')
 const { contextOf, eventOf, readAnswer } = require('./event.cjs')
-const { Unpacker, importFunction, failedLoad } = require('./load.cjs')
+const { Unpacker, findEntry, importFunction, failedLoad } = require('./load.cjs')
 const { currentCall, captureOutput, STDERR } = require('./output.cjs')
 const { installWeb, readResponse, requestOf } = require('./web.cjs')
 const { Wire, TYPE, FLAG, TYPE_MASK, PROTOCOL } = require('./wire.cjs')
@@ -87,16 +87,18 @@ function onCode(bytes, end) {
 
 async function load({ head, error }) {
   loading = undefined
+  let entry
   try {
     if (error !== undefined) throw error
     setEnvironment(head)
-    const { style, handler } = await importFunction(head.handler)
+    entry = findEntry(head.handler)
+    const { style, handler } = await importFunction(entry)
     answer = style === 'fetch' ? fetchAnswer(handler, head) : eventAnswer(handler, head)
     outside.close()
     return { loaded: true }
   } catch (thrown) {
     outside.close()
-    return failedLoad(thrown)
+    return failedLoad(thrown, entry?.file)
   }
 }
 

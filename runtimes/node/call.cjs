@@ -207,7 +207,14 @@ function failureOf(error) {
     return { type: 'Error', message: `thrown: ${describeError(error)}` }
   }
   const type = error.constructor?.name || error.name || 'Error'
-  return { type: String(type), message: String(error.message), stack: describeError(error) }
+  return { type: String(type), message: String(error.message), stack: usersPart(describeError(error)) }
+}
+
+/** Without our own frames and those below them. */
+function usersPart(stack) {
+  const lines = stack.split('\n')
+  const ours = lines.findIndex((line) => line.includes('/opt/hearth/'))
+  return ours <= 0 ? stack : lines.slice(0, ours).join('\n')
 }
 
 function describeError(error) {

@@ -1,5 +1,6 @@
 'use strict'
 // Takes the code of one function version: writes its files, finds the entry and what it exports.
+const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
@@ -72,12 +73,16 @@ function openFile(name) {
   return fs.openSync(target, 'w', 0o755)
 }
 
+/** Where the function is: `{ file, exportName }`, without a name where the conventions say. */
+function findEntry(handlerName) {
+  return handlerName === '' ? { file: conventionalEntry() } : namedEntry(handlerName)
+}
+
 /**
  * Imports the function.
  * @returns `{ style: 'fetch' | 'event', handler }`
  */
-async function importFunction(handlerName) {
-  const { file, exportName } = handlerName === '' ? { file: conventionalEntry() } : namedEntry(handlerName)
+async function importFunction({ file, exportName }) {
   const namespace = await import(pathToFileURL(file))
   return exportName === undefined
     ? chooseExport(namespace, path.basename(file))
@@ -146,17 +151,22 @@ function chooseNamed(namespace, exportName, fileName) {
 }
 
 /** A failed load as LoadResult (invoker/sandbox/driver.ts), with the place in the user's code when it is known. */
-function failedLoad(error) {
+function failedLoad(error, file) {
   const failure = failureOf(error)
-  const place = placeOf(failure.stack ?? '')
+  const place = placeOf(failure.stack ?? '') ?? (error instanceof SyntaxError ? placeOf(uncaught(file)) : undefined)
   const diagnostic = { message: `${failure.type}: ${failure.message.split('\n')[0]}`, ...place }
   return { loaded: false, failure, diagnostic }
+}
+
+/** For syntax errors in modules, Node tells the place only when it ends by them; nothing of the module has run then. */
+function uncaught(file) {
+  return file === undefined ? '' : spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 5000 }).stderr
 }
 
 /** A syntax error has its place in the first line, "file:///fn/a.mjs:3"; others in their frames, "(/fn/a.cjs:3:7)". */
 function placeOf(stack) {
   const match = /(?:file:\/\/)?\/fn\/([^\n:()]+):(\d+)(?::(\d+))?/.exec(stack)
-  if (match === null) return {}
+  if (match === null) return undefined
   const [, file, line, column] = match
   const source = path.join(CODE_DIR, file)
   const excerpt = isFile(source) ? fs.readFileSync(source, 'utf8').split('\n')[Number(line) - 1] : undefined
@@ -168,4 +178,4 @@ function placeOf(stack) {
   }
 }
 
-module.exports = { Unpacker, importFunction, failedLoad }
+module.exports = { Unpacker, findEntry, importFunction, failedLoad }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import Docker from 'dockerode'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { FileSet } from '#core/artifact'
 import { createDockerDriver } from '#invoker/sandbox/docker/driver'
@@ -67,4 +67,32 @@ export async function openTestDocker(): Promise<TestDocker> {
 /** Code as a sandbox loads it, from texts. */
 export function codeFiles(files: Readonly<Record<string, string>>): FileSet {
   return new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))
+}
+
+/** What the tests in `describeWithDocker` have, once they run. */
+export interface DockerTests {
+  readonly docker: TestDocker
+  readonly driver: SandboxDriver
+}
+
+/** A `describe` with a driver that is disposed of at its end; nothing may be left then. Not run without a daemon. */
+export async function describeWithDocker(name: string, tests: (get: () => DockerTests) => void): Promise<void> {
+  const off = await dockerIsOff()
+  if (off !== undefined) return notRun(name, off)
+  describe(name, () => {
+    let open: DockerTests | undefined
+    beforeAll(async () => {
+      const docker = await openTestDocker()
+      open = { docker, driver: await docker.makeDriver() }
+    })
+    afterAll(async () => {
+      await open?.driver[Symbol.asyncDispose]()
+      expect(await open?.docker.containers()).toEqual([])
+      await open?.docker[Symbol.asyncDispose]()
+    })
+    tests(() => {
+      if (open === undefined) throw new Error('the driver is there only while tests run')
+      return open
+    })
+  })
 }
