@@ -86,10 +86,13 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   }
 
   async take(name: FunctionName): Promise<Claim | undefined> {
+    if (this.#doorbell.isQuiet(name)) return undefined
     const { lane } = this.#opened(name)
+    const bells = this.#doorbell.bellsOf(name)
     const takenAt = this.#clock.monotonic()
     const taken = await lane.take(`${this.#processId}:${++this.#tokens}`)
     if (taken.job === undefined) {
+      this.#doorbell.nothing(name, bells)
       if (taken.nextDelayedAt !== undefined) this.#doorbell.ringAt(name, taken.nextDelayedAt)
       return undefined
     }

@@ -1,9 +1,9 @@
 // Tells processes that a lane may have work. Knows lanes by name only and takes nothing from them.
 //
 // The bells are one sorted set: a lane is in it at most once, and lanes are served in the order in which they rang.
-// Exactly one process hears a bell. From then on that process answers for the lane: a little later it looks whether
-// there is still something waiting, and if so rings again, so that a process with room hears it. The wait doubles
-// while nobody takes anything. When the process dies before that, the sweep (sweep.ts) rings.
+// Exactly one process hears a bell. From then on that process answers for the lane: unless it has seen the lane empty,
+// it looks a little later whether something still waits, and if so rings again, so that a process with room hears it.
+// The wait doubles while nothing is taken. When the process dies before that, the sweep (sweep.ts) rings.
 import type { Redis } from 'ioredis'
 
 import { type Clock, sleep } from '#core/clock'
@@ -37,14 +37,27 @@ export interface DoorbellContext {
   waiting(name: FunctionName): Promise<number>
 }
 
+/** A lane of which this process has heard or taken. */
+interface WatchedLane {
+  /** Bells heard, so that an answer which was asked for before the last one is known to be old. */
+  bells: number
+  /** Bells since something was taken. */
+  unanswered: number
+  /** Seen empty after the last bell. */
+  isEmpty: boolean
+  isLooking: boolean
+  /** Until it is looked at, to be rung again if something waits. */
+  timer: Disposable | undefined
+}
+
 export class Doorbell implements Disposable {
   readonly #context: DoorbellContext
   /** To be rung at the end of this turn of the event loop. */
   readonly #ringing = new Set<FunctionName>()
   /** Delays that end soon, by lane: the earliest. */
   readonly #delays = new Map<FunctionName, { readonly at: number; readonly timer: Disposable }>()
-  /** Lanes that this process answers for. */
-  readonly #held = new Map<FunctionName, { unanswered: number; timer: Disposable | undefined }>()
+  readonly #watched = new Map<FunctionName, WatchedLane>()
+  #listeners = 0
   #closed = false
 
   constructor(context: DoorbellContext) {
@@ -72,16 +85,41 @@ export class Doorbell implements Disposable {
     this.#delays.set(name, { at, timer })
   }
 
+  /**
+   * Whether a take would find nothing: the lane was seen empty and has not rung here since. When it rang elsewhere,
+   * that process answers for it.
+   */
+  isQuiet(name: FunctionName): boolean {
+    return this.#listeners > 0 && this.#watched.get(name)?.isEmpty === true
+  }
+
+  /** Call before a take; the result goes to `nothing`. */
+  bellsOf(name: FunctionName): number {
+    return this.#watch(name).bells
+  }
+
   /** This process has taken from the lane: it answers for the rest. */
   taken(name: FunctionName): void {
-    const held = this.#held.get(name)
-    if (held !== undefined) held.unanswered = 0
-    if (held?.timer === undefined) this.#answer(name, 0)
+    const lane = this.#watch(name)
+    lane.unanswered = 0
+    lane.isEmpty = false
+    if (!lane.isLooking) void this.#look(name, lane)
+  }
+
+  /** A take found nothing. @param bells from before it */
+  nothing(name: FunctionName, bells: number): void {
+    const lane = this.#watch(name)
+    if (lane.bells === bells) settle(lane)
   }
 
   /** This process put something back for which it has no room. */
   declined(name: FunctionName): void {
-    this.#answer(name, (this.#held.get(name)?.unanswered ?? 0) + 1)
+    const lane = this.#watch(name)
+    // As a bell: an answer that is under way is from before.
+    lane.bells++
+    lane.unanswered++
+    lane.isEmpty = false
+    this.#passOnLater(name, lane)
   }
 
   /**
@@ -89,6 +127,7 @@ export class Doorbell implements Disposable {
    * @param blocking a connection for this alone
    */
   async listen(blocking: Redis, onBell: (name: FunctionName) => void, signal: AbortSignal): Promise<void> {
+    this.#listeners++
     let blockingId: number | undefined
     blocking.on('ready', () => (blockingId = undefined))
     // Repeated, for it does nothing when it arrives a moment before the command that is to be unblocked.
@@ -111,47 +150,66 @@ export class Doorbell implements Disposable {
       }
     }
     signal.removeEventListener('abort', onAbort)
+    this.#listeners--
     await this.#flush()
   }
 
   forget(name: FunctionName): void {
     this.#delays.get(name)?.timer[Symbol.dispose]()
     this.#delays.delete(name)
-    this.#held.get(name)?.timer?.[Symbol.dispose]()
-    this.#held.delete(name)
+    this.#watched.get(name)?.timer?.[Symbol.dispose]()
+    this.#watched.delete(name)
   }
 
   [Symbol.dispose](): void {
     this.#closed = true
-    for (const name of [...this.#delays.keys(), ...this.#held.keys()]) this.forget(name)
+    for (const name of [...this.#delays.keys(), ...this.#watched.keys()]) this.forget(name)
   }
 
   #hear(name: FunctionName, onBell: (name: FunctionName) => void): void {
-    this.#answer(name, (this.#held.get(name)?.unanswered ?? 0) + 1)
+    const lane = this.#watch(name)
+    lane.bells++
+    lane.unanswered++
+    lane.isEmpty = false
+    this.#passOnLater(name, lane)
     onBell(name)
   }
 
-  /** Looks later whether something still waits. */
-  #answer(name: FunctionName, unanswered: number): void {
-    if (this.#closed) return
-    const held = this.#held.get(name) ?? { unanswered, timer: undefined }
-    this.#held.set(name, held)
-    held.unanswered = unanswered
-    held.timer?.[Symbol.dispose]()
-    const delay = Math.min(PASS_ON_MS * 2 ** Math.max(0, unanswered - 1), LONGEST_PASS_ON_MS)
-    held.timer = this.#context.clock.after(delay, () => void this.#passOn(name))
+  #watch(name: FunctionName): WatchedLane {
+    let lane = this.#watched.get(name)
+    if (lane === undefined) {
+      lane = { bells: 0, unanswered: 0, isEmpty: false, isLooking: false, timer: undefined }
+      this.#watched.set(name, lane)
+    }
+    return lane
   }
 
-  async #passOn(name: FunctionName): Promise<void> {
-    const held = this.#held.get(name)
-    if (held === undefined) return
-    held.timer = undefined
-    try {
-      if ((await this.#context.waiting(name)) > 0) return this.ring(name)
-    } catch {
-      return // Redis is away; the sweep rings.
-    }
-    if (held.timer === undefined && this.#held.get(name) === held) this.#held.delete(name)
+  #passOnLater(name: FunctionName, lane: WatchedLane): void {
+    if (this.#closed) return
+    lane.timer?.[Symbol.dispose]()
+    const delay = Math.min(PASS_ON_MS * 2 ** Math.max(0, lane.unanswered - 1), LONGEST_PASS_ON_MS)
+    lane.timer = this.#context.clock.after(delay, () => {
+      lane.timer = undefined
+      void this.#passOn(name, lane)
+    })
+  }
+
+  async #passOn(name: FunctionName, lane: WatchedLane): Promise<void> {
+    await this.#look(name, lane)
+    if (lane.isEmpty || this.#closed) return
+    lane.timer?.[Symbol.dispose]()
+    lane.timer = undefined
+    this.ring(name)
+  }
+
+  async #look(name: FunctionName, lane: WatchedLane): Promise<void> {
+    const { bells } = lane
+    lane.isLooking = true
+    // Redis may be away: then the lane counts as not empty, and rings again.
+    const waiting = await this.#context.waiting(name).catch(() => 1)
+    lane.isLooking = false
+    if (waiting === 0 && lane.bells === bells) settle(lane)
+    else if (lane.timer === undefined) this.#passOnLater(name, lane)
   }
 
   async #flush(): Promise<void> {
@@ -166,4 +224,12 @@ export class Doorbell implements Disposable {
       // The sweep finds what waits.
     }
   }
+}
+
+/** Nothing to answer for until the next bell. */
+function settle(lane: WatchedLane): void {
+  lane.isEmpty = true
+  lane.unanswered = 0
+  lane.timer?.[Symbol.dispose]()
+  lane.timer = undefined
 }
