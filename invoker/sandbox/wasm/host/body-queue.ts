@@ -5,7 +5,7 @@ export class BodyQueue {
   readonly #onRead: (bytes: number) => void
   #chunks: Uint8Array[] = []
   #ended = false
-  #waiter: (() => void) | undefined
+  #waiters: (() => void)[] = []
 
   constructor(onRead: (bytes: number) => void) {
     this.#onRead = onRead
@@ -44,11 +44,11 @@ export class BodyQueue {
     return bytes
   }
 
-  /** Resolves when `ready`. One waiter at a time. */
+  /** Resolves when `ready`. */
   whenReady(): Promise<void> {
     if (this.ready) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#waiter = resolve
+      this.#waiters.push(resolve)
     })
   }
 
@@ -67,8 +67,6 @@ export class BodyQueue {
   }
 
   #wake(): void {
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.()
+    for (const resolve of this.#waiters.splice(0)) resolve()
   }
 }

@@ -1,7 +1,7 @@
 // Guests that export `handle` of runtimes/js/wit/function.wit.
 import { type Clock, systemClock } from '#core/clock'
 
-import { createWasi } from '../wasi/imports.ts'
+import { createWasi, type Wasi } from '../wasi/imports.ts'
 import type { Call } from './call.ts'
 import { Cores } from './cores.ts'
 import { Futures } from './futures.ts'
@@ -56,9 +56,16 @@ class FunctionHost {
   futuresMade = 0
   readonly #context: GuestContext
   readonly #clock: Clock = systemClock
+  readonly wasi: Wasi
   #cancelAsked = false
 
   constructor(context: GuestContext, cores: Cores) {
+    this.wasi = createWasi({
+      env: context.spec.env,
+      egress: context.egress,
+      log: (stream, text) => this.call?.log(stream, text),
+      signal: () => this.call?.cancelled ?? AbortSignal.abort(),
+    })
     this.#context = context
     this.cores = cores
   }
@@ -78,8 +85,7 @@ class FunctionHost {
       emitEnd: () => this.call?.giveEnd(),
       cancelled: () => this.#cancelled(),
     }
-    const wasi = createWasi({ env, log: (stream, text) => this.call?.log(stream, text) })
-    return { 'hearth:js/host': host, ...wasi.imports }
+    return { 'hearth:js/host': host, ...this.wasi.imports }
   }
 
   /** Whether the guest will notice that its call is cancelled. */
@@ -130,7 +136,7 @@ class FunctionInstance implements GuestInstance {
     this.#handle = handle
     this.#host = host
     this.#context = context
-    this.#image = context.spec.instances === 'reset' ? new Image(host.cores) : undefined
+    this.#image = context.policy === 'reset' ? new Image(host.cores) : undefined
   }
 
   async run(call: Call): Promise<void> {
@@ -158,6 +164,7 @@ class FunctionInstance implements GuestInstance {
   abandon(): void {
     this.#broken = true
     this.#host.futures.poison()
+    this.#host.wasi.waits.abandon()
   }
 
   async #handleCall(call: Call, body: Uint8Array): Promise<void> {

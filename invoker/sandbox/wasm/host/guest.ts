@@ -1,4 +1,6 @@
 // What the three kinds of guest (function world, wasi-http, command) have in common for who runs them.
+import type { InstancePolicy } from '#core/function'
+
 import type { Call } from './call.ts'
 import type { LoadMessage } from './messages.ts'
 
@@ -16,17 +18,19 @@ export interface GuestInstance {
    */
   run(call: Call): Promise<void>
   /**
-   * Makes it fit for the next call under the given policy. Called at least one turn of the event loop after `run` has
-   * resolved.
+   * Makes it fit for the next call. Called at least one turn of the event loop after `run` has resolved, and not under
+   * the policy `fresh`.
    * @returns false when it must be thrown away
    */
-  recycle(policy: 'reset' | 'warm'): boolean
+  recycle(): boolean
   /** Lets go of everything that it still waits for. */
   abandon(): void
 }
 
 /** What a guest may use of its sandbox. */
 export interface GuestContext extends Pick<LoadMessage, 'manifest' | 'modules' | 'spec'> {
+  /** What the spec says, as far as the code allows it. */
+  readonly policy: InstancePolicy
   /** The export of the glue's module; absent for commands. */
   readonly instantiate: Instantiate | undefined
   readonly egress: Egress

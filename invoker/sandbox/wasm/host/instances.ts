@@ -51,7 +51,7 @@ export class Instances {
 
   #giveBack(live: Live): void {
     live.calls++
-    const fit = this.#policy !== 'fresh' && live.calls < MAX_CALLS && live.instance.recycle(this.#policy)
+    const fit = this.#policy !== 'fresh' && live.calls < MAX_CALLS && live.instance.recycle()
     if (fit) this.#idle.push(live)
     else live.instance.abandon()
     if (this.#idle.length < READY && this.#busy === 0) this.#makeAhead()

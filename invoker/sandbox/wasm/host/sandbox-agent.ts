@@ -1,5 +1,6 @@
 // A sandbox from inside its worker: answers the frames of its channel.
 import { type Frame, FrameFlag, FrameType, type InvokeHead, PROTOCOL, type ReadyHead, splitHead } from '#core/frames'
+import type { InstancePolicy } from '#core/function'
 import type { FunctionFailure } from '#core/outcome'
 
 import type { LoadResult } from '../../driver.ts'
@@ -7,6 +8,8 @@ import type { FrameSocket } from '../../frame-socket.ts'
 import { ControlType } from '../control.ts'
 import { Call } from './call.ts'
 import { EgressClient } from './egress-client.ts'
+import { CommandGuest } from '../preview1/command.ts'
+import { HttpGuest } from './http-world.ts'
 import { FunctionGuest } from './function-world.ts'
 import type { Guest, GuestContext, Instantiate } from './guest.ts'
 import { Instances } from './instances.ts'
@@ -35,7 +38,7 @@ export class SandboxAgent {
   async load(message: LoadMessage | LoadFailedMessage): Promise<void> {
     if (message.kind === 'load-failed') return this.#loaded({ loaded: false, failure: broken(message.message) })
     try {
-      const instances = new Instances(await this.#guest(message), message.spec.instances)
+      const instances = new Instances(await this.#guest(message), policyOf(message))
       await instances.start()
       this.#instances = instances
       this.#loaded({ loaded: true })
@@ -76,14 +79,23 @@ export class SandboxAgent {
     const { manifest, modules, spec, gluePath } = message
     const glue =
       gluePath === '' ? undefined : ((await this.#options.importGlue(gluePath)) as { instantiate: Instantiate })
-    const context: GuestContext = { manifest, modules, spec, egress: this.#egress, instantiate: glue?.instantiate }
+    const context: GuestContext = {
+      manifest,
+      modules,
+      spec,
+      egress: this.#egress,
+      instantiate: glue?.instantiate,
+      policy: policyOf(message),
+    }
     switch (manifest.world) {
       case 'function':
         return new FunctionGuest(context)
       case 'wasi-http':
+        return new HttpGuest(context)
       case 'command':
+        return new CommandGuest(context)
       default:
-        throw new Error(`a Wasm world that this version runs: received ${JSON.stringify(manifest.world)}`)
+        return manifest.world satisfies never
     }
   }
 
@@ -95,6 +107,12 @@ export class SandboxAgent {
     const { socket, channel } = this.#options
     socket.send({ type, flags: FrameFlag.none, channel, call: 0 }, Buffer.from(payload))
   }
+}
+
+/** Where restoring is not known to give a fresh instance, a fresh one is made. A command runs once. */
+function policyOf({ manifest, spec }: LoadMessage): InstancePolicy {
+  if (manifest.world === 'command') return 'fresh'
+  return spec.instances === 'reset' && !manifest.resettable ? 'fresh' : spec.instances
 }
 
 function broken(message: string): FunctionFailure {

@@ -2,6 +2,8 @@
 import type { CallEnd } from '#core/frames'
 import type { FunctionFailure } from '#core/outcome'
 
+import { GuestExit } from '../wasi/cli.ts'
+
 const MIB = 1_048_576
 
 const NEVER_COMES = /exited without resolution|deadlock detected/
@@ -27,6 +29,7 @@ export function endOf(
   failure: FunctionFailure,
   memory: { readonly bytes: number; readonly limitMiB: number },
 ): CallEnd | undefined {
+  if (thrown instanceof GuestExit) return { kind: 'exited', detail: thrown.message }
   if (failure.type === 'InternalError' && failure.message === 'out of memory') return { kind: 'out-of-memory' }
   if (!(thrown instanceof WebAssembly.RuntimeError)) return undefined
   // A guest that cannot have more memory aborts. Nothing says why; having most of what it may have is the sign of it.

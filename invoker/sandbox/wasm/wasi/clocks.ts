@@ -2,14 +2,16 @@
 import { type Clock, systemClock } from '#core/clock'
 
 import { Pollable } from './io.ts'
+import type { Waits } from './waits.ts'
 
 const NS_PER_MS = 1e6
 
-export function clockImports(clock: Clock = systemClock): Record<string, object> {
+export function clockImports(waits: Waits, clock: Clock = systemClock): Record<string, object> {
+  const msUntil = (atMs: number): number => Math.max(0, Math.ceil(atMs - clock.monotonic()))
   const until = (atMs: number): Pollable =>
     new Pollable(
       () => clock.monotonic() >= atMs,
-      () => new Promise((resolve) => clock.after(Math.max(0, Math.ceil(atMs - clock.monotonic())), () => resolve())),
+      () => waits.until(new Promise((resolve) => clock.after(msUntil(atMs), resolve))),
     )
   return {
     'wasi:clocks/monotonic-clock': {

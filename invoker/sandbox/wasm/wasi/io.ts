@@ -112,12 +112,11 @@ export class OutputStream {
 
   write(bytes: Uint8Array): void {
     const wait = this.#sink(bytes)
-    if (wait !== undefined) this.#waiting = this.#until(wait)
-  }
-
-  async #until(wait: Promise<void>): Promise<void> {
-    await wait
-    this.#waiting = undefined
+    if (wait === undefined) return
+    const waiting = wait.finally(() => {
+      if (this.#waiting === waiting) this.#waiting = undefined
+    })
+    this.#waiting = waiting
   }
 
   blockingWriteAndFlush(bytes: Uint8Array): Promise<void> | undefined {

@@ -1,0 +1,128 @@
+// Guests that export wasi:http/incoming-handler@0.2.x.
+import { createWasi, type Wasi } from '../wasi/imports.ts'
+import type { Destination } from '../wasi/http-bodies.ts'
+import { IncomingRequest, ResponseOutparam } from '../wasi/http-messages.ts'
+import type { Call } from './call.ts'
+import { Cores } from './cores.ts'
+import type { Guest, GuestContext, GuestInstance } from './guest.ts'
+import { Image } from './image.ts'
+import { endOf, failureOf } from './thrown.ts'
+
+interface Handler {
+  handle(request: IncomingRequest, response: ResponseOutparam): Promise<void>
+}
+type ResponseResult = Parameters<typeof ResponseOutparam.set>[1]
+
+export class HttpGuest implements Guest {
+  readonly #context: GuestContext
+
+  constructor(context: GuestContext) {
+    this.#context = context
+  }
+
+  async instantiate(): Promise<GuestInstance> {
+    const { manifest, modules, instantiate } = this.#context
+    const instance = new HttpInstance(this.#context)
+    const exports = await instantiate!((name) => modules.get(name), instance.wasi.imports, instance.cores.instantiate)
+    instance.ready(exports[manifest.export] as Handler)
+    return instance
+  }
+}
+
+class HttpInstance implements GuestInstance {
+  readonly cores = new Cores()
+  readonly wasi: Wasi
+  readonly #context: GuestContext
+  #handler: Handler | undefined
+  #image: Image | undefined
+  #call: Call | undefined
+  #broken = false
+
+  constructor(context: GuestContext) {
+    this.#context = context
+    this.wasi = createWasi({
+      env: context.spec.env,
+      egress: context.egress,
+      log: (stream, text) => this.#call?.log(stream, text),
+      signal: () => this.#call?.cancelled ?? AbortSignal.abort(),
+    })
+  }
+
+  ready(handler: Handler): void {
+    this.#handler = handler
+    if (this.#context.policy === 'reset') this.#image = new Image(this.cores)
+  }
+
+  async run(call: Call): Promise<void> {
+    this.#call = call
+    // A guest that waits is stopped where it does; one that runs is not interrupted by this, nor would this run.
+    const onCancel = (): void => this.abandon()
+    call.cancelled.addEventListener('abort', onCancel, { once: true })
+    try {
+      await this.#handler!.handle(this.#requestOf(call), new ResponseOutparam((result) => this.#respond(call, result)))
+      this.wasi.endLines()
+      call.done()
+    } catch (thrown) {
+      this.wasi.endLines()
+      this.#fail(call, thrown)
+    }
+    call.cancelled.removeEventListener('abort', onCancel)
+    this.#call = undefined
+  }
+
+  recycle(): boolean {
+    if (this.#broken) return false
+    return this.#image === undefined || this.#image.restore()
+  }
+
+  abandon(): void {
+    this.#broken = true
+    this.wasi.waits.abandon()
+  }
+
+  #requestOf({ head, body }: Call): IncomingRequest {
+    const { waits } = this.wasi
+    return new IncomingRequest({
+      ...head,
+      body: {
+        get ready() {
+          return body.ready
+        },
+        whenReady: () => waits.until(body.whenReady()),
+        take: (most) => body.take(most),
+      },
+    })
+  }
+
+  #respond(call: Call, result: ResponseResult): void {
+    if (result.tag === 'err') {
+      const { tag, val } = result.val
+      const message = typeof val === 'string' ? `${tag}: ${val}` : tag
+      return call.fail({ type: 'ErrorCode', message: `the component answered with the error ${message}` })
+    }
+    const response = result.val
+    call.giveHead(response.statusCode(), response.headers().pairs())
+    const destination: Destination = {
+      write: (bytes) => this.wasi.waits.until(call.giveChunk(bytes) ?? turn()),
+      end: () => call.giveEnd(),
+    }
+    response.sendBodyTo(destination)
+  }
+
+  #fail(call: Call, thrown: unknown): void {
+    this.#broken = true
+    if (call.cancelled.aborted) return call.stopped()
+    const memory = { bytes: this.cores.memoryBytes, limitMiB: this.#context.spec.memoryMiB }
+    const failure = failureOf(thrown)
+    const end = endOf(thrown, failure, memory)
+    if (end === undefined) call.fail(failure)
+    else call.end(end)
+  }
+}
+
+/** What was written leaves the worker before the guest goes on. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
