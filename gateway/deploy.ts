@@ -1,6 +1,5 @@
 // From an upload to a live version.
 import type { BuildProgress } from '#core/build'
-import type { Clock } from '#core/clock'
 import { versionDigest } from '#core/digest'
 import type { FunctionVersion } from '#core/function'
 import type { FunctionName } from '#core/ids'
@@ -22,7 +21,7 @@ export interface DeployWatch {
   readonly signal: AbortSignal
 }
 
-type DeployDeps = Pick<GatewayDeps, 'functions' | 'blobs' | 'builder' | 'invoker'> & { readonly clock: Clock }
+type DeployDeps = Pick<GatewayDeps, 'functions' | 'blobs' | 'builder' | 'clock'>
 
 export class Deployer {
   readonly #deps: DeployDeps
@@ -42,7 +41,7 @@ export class Deployer {
 
   async #deploy(name: FunctionName, { spec, source }: Upload, { onProgress, signal }: DeployWatch): Promise<Deployed> {
     signal.throwIfAborted()
-    const { functions, blobs, builder, invoker, clock } = this.#deps
+    const { functions, blobs, builder, clock } = this.#deps
     const digest = versionDigest(spec, source)
     const live = await this.#live(name)
     if (live?.digest === digest) return { version: live, created: false }
@@ -53,7 +52,6 @@ export class Deployer {
     const deployed = await functions.deploy({ function: name, digest, spec, toolchain, ...stored }, clock.now())
     // The store tells everybody, but this process need not wait for that: whoever deployed calls next.
     this.#directory.forget(name)
-    invoker.retire(name, deployed.version.number)
     return deployed
   }
 

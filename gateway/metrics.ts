@@ -29,6 +29,11 @@ export class GatewayMetrics {
     this.#tally(name).refused()
   }
 
+  /** The functions with numbers of their own. */
+  get names(): Iterable<FunctionName> {
+    return this.#tallies.keys()
+  }
+
   forget(name: FunctionName): void {
     this.#tallies.delete(name)
   }

@@ -7,6 +7,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 
 import { tokenCheck, unauthorized } from './auth.ts'
+import { followChanges } from './changes.ts'
 import { FunctionDirectory } from './directory.ts'
 import { errorResponder, handleUnknownRoutes } from './errors.ts'
 import type { Gateway, GatewayDeps, GatewayOptions } from './gateway.ts'
@@ -53,9 +54,10 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     isAdmin: tokenCheck(options.adminToken),
   }
   const server = makeServer(options)
+  const following = followChanges(context)
   const app = await makeApp(server, context)
   server.on('request', (req, res) => route(context, app, req, res))
-  return makeGateway(server, app, context)
+  return makeGateway(context, { server, app, following })
 }
 
 function makeServer({ maxHeaders, maxHeaderBytes }: GatewayOptions): Server {
@@ -123,7 +125,14 @@ function trackRequests(app: FastifyInstance, { running }: GatewayContext): void 
   })
 }
 
-function makeGateway(server: Server, app: FastifyInstance, context: GatewayContext): Gateway {
+interface Parts {
+  readonly server: Server
+  readonly app: FastifyInstance
+  readonly following: Disposable
+}
+
+function makeGateway(context: GatewayContext, parts: Parts): Gateway {
+  const { server } = parts
   let closing: Promise<void> | undefined
   return {
     async listen({ host, port }) {
@@ -140,22 +149,20 @@ function makeGateway(server: Server, app: FastifyInstance, context: GatewayConte
       context.metrics.completed(name, completion)
     },
     [Symbol.asyncDispose]() {
-      closing ??= close(server, app, context)
+      closing ??= close(context, parts)
       return closing
     },
   }
 }
 
-async function close(
-  server: Server,
-  app: FastifyInstance,
-  { running, directory, options }: GatewayContext,
-): Promise<void> {
+async function close({ running, directory, options }: GatewayContext, parts: Parts): Promise<void> {
+  const { server, app, following } = parts
   // Also closes the connections that are idle now.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   await running.drain(options.drainMs)
   server.closeAllConnections()
   await closed
   await app.close()
+  following[Symbol.dispose]()
   directory[Symbol.dispose]()
 }

@@ -19,6 +19,8 @@ const HOP_BY_HOP = new Set([
 const CONSUMED = new Set([...HOP_BY_HOP, 'expect'])
 /** Said by the gateway about the client, and so by nobody else. */
 const FORWARDED = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'])
+/** What can stand in the origin of a URL. */
+const HOST = /^[\w.:[\]-]+$/
 /** Names that the platform speaks for. */
 const OWN_PREFIX = 'hearth-'
 
@@ -61,13 +63,15 @@ export function originOf(req: IncomingMessage, trustProxy: boolean): string {
 
 function clientOf(req: IncomingMessage, trustProxy: boolean): { chain: string; proto: string; host: string } {
   const address = req.socket.remoteAddress ?? 'unknown'
-  const host = req.headers.host ?? `${req.socket.localAddress ?? 'localhost'}:${req.socket.localPort ?? 80}`
+  const named = req.headers.host
+  const host = named !== undefined && HOST.test(named) ? named : localHost(req)
   if (!trustProxy) return { chain: address, proto: 'http', host }
   const before = text(req.headers['x-forwarded-for'])
+  const claimed = first(text(req.headers['x-forwarded-host']))
   return {
     chain: before === undefined ? address : `${before}, ${address}`,
     proto: first(text(req.headers['x-forwarded-proto'])) === 'https' ? 'https' : 'http',
-    host: first(text(req.headers['x-forwarded-host'])) ?? host,
+    host: claimed !== undefined && HOST.test(claimed) ? claimed : host,
   }
 }
 
@@ -86,6 +90,11 @@ function listedInConnection(connection: string | undefined): Set<string> | undef
   // `host` and the like cannot be talked away: only what the message could do without.
   const names = connection.toLowerCase().split(',')
   return new Set(names.map((name) => name.trim()).filter((name) => name !== 'host' && !name.startsWith('content-')))
+}
+
+function localHost({ socket }: IncomingMessage): string {
+  const address = socket.localAddress ?? 'localhost'
+  return `${address.includes(':') ? `[${address}]` : address}:${socket.localPort ?? 80}`
 }
 
 function text(value: string | readonly string[] | undefined): string | undefined {

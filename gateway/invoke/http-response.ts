@@ -110,9 +110,7 @@ export class HttpResponse implements InvocationSink {
   /** Cuts the connection after what has been sent, so that the client does not take a part for the whole. */
   break(): void {
     this.#state = 'broken'
-    const { socket } = this.#res
-    if (socket === null) this.#res.destroy()
-    else socket.destroySoon()
+    this.#res.req.socket.destroySoon()
   }
 
   /** What was wrong with the answer of the function, when it was that; then nothing has been sent. */

@@ -17,6 +17,8 @@ export function docsRoutes(app: FastifyInstance, paths: Paths): void {
   let page: string | undefined
   const describe = (): ReturnType<typeof openApiDocument> =>
     openApiDocument({ ...invokePaths(), ...paths }, API_VERSION)
+  // For people who open the address of the banner in a browser.
+  app.get('/', async (_request, reply) => reply.redirect('/docs'))
   app.get('/openapi.json', {
     config: {
       openapi: {

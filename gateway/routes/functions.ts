@@ -107,12 +107,9 @@ function removeRoute(app: FastifyInstance, context: GatewayContext): void {
     },
     handler: async (request, reply) => {
       const name = parseFunctionName(paramsOf<'name'>(request).name)
-      const { functions, lanes, invoker } = context.deps
+      const { functions, lanes } = context.deps
       if (!(await functions.remove(name))) throw functionNotFound(name)
       context.directory.forget(name)
-      context.metrics.forget(name)
-      context.records.forget(name)
-      invoker.retire(name, undefined)
       await lanes.remove(name)
       return reply.code(204).send()
     },

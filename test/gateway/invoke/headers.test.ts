@@ -107,3 +107,10 @@ test('what is not HTTP gets a problem as well', async () => {
   expect(answer).toMatch(/^HTTP\/1\.1 400 /)
   expect(answer).toContain('"code":"invalid-request"')
 })
+
+test('a Host that cannot be in a URL does not get into one', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  await exchange(gateway.port, 'GET /fn/up HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n')
+  expect(gateway.invoker.invocations[0]?.request.origin).toBe(gateway.url)
+})

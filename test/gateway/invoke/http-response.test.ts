@@ -135,3 +135,19 @@ test('a client that goes away cancels the call', async () => {
   await until(() => gateway.records.records.size === 1)
   expect([...gateway.records.records.values()][0]?.state).toBe('cancelled')
 })
+
+test('requests that come together on a connection are answered in their order', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  const late = Promise.withResolvers<void>()
+  gateway.invoker.script = async ({ request: { target } }, sink) => {
+    if (target === '/1') await late.promise
+    else late.resolve()
+    return respond(sink, 200, target)
+  }
+  const answer = await exchange(
+    gateway.port,
+    'GET /fn/up/1 HTTP/1.1\r\nHost: h\r\n\r\nGET /fn/up/2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n',
+  )
+  expect([...answer.matchAll(/\r\n\r\n(\/\d)/g)].map(([, body]) => body)).toEqual(['/1', '/2'])
+})

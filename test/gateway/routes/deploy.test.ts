@@ -76,11 +76,13 @@ test('the same code and spec again is a 200 without a build, anything else a new
   expect(gateway.builder.builds).toBe(1)
   expect((await put(gateway, 'up?timeoutMs=99', 'text/javascript', CODE)).status).toBe(201)
   expect((await put(gateway, 'up?timeoutMs=99', 'text/javascript', `${CODE};`)).status).toBe(201)
-  expect(gateway.invoker.retired).toEqual([
-    ['up', 1],
-    ['up', 2],
-    ['up', 3],
-  ])
+  await expect
+    .poll(() => gateway.invoker.retired)
+    .toEqual([
+      ['up', 1],
+      ['up', 2],
+      ['up', 3],
+    ])
 })
 
 test('a new version is called at once', async () => {

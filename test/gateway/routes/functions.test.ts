@@ -63,7 +63,7 @@ test('a removed function is gone everywhere', async () => {
   expect(removed.status).toBe(204)
   expect((await fetch(`${gateway.url}/fn/up`)).status).toBe(404)
   expect((await get(gateway, '/v1/functions/up')).status).toBe(404)
-  expect(gateway.invoker.retired.at(-1)).toEqual(['up', undefined])
+  await expect.poll(() => gateway.invoker.retired.at(-1)).toEqual(['up', undefined])
   expect(gateway.lanes.removed).toEqual(['up'])
   expect(await (await fetch(`${gateway.url}/metrics`)).text()).not.toContain('function="up"')
   expect((await fetch(`${gateway.url}/v1/functions/up`, { method: 'DELETE', headers: AUTH })).status).toBe(404)

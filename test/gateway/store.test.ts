@@ -1,0 +1,159 @@
+// The gateway on the real store: what the parts in memory might be too kind about.
+import { expect, test } from 'vitest'
+
+import { systemClock } from '#core/clock'
+import type { Gateway } from '#gateway/gateway'
+import { createGateway } from '#gateway/server'
+import { openStore } from '#store/open'
+import { startTestRedis } from '#test/redis'
+
+import { CopyBuilder, respond, ScriptedInvoker } from './memory.ts'
+import { until } from './raw.ts'
+import { AUTH, OPTIONS } from './start.ts'
+
+interface OnRedis extends AsyncDisposable {
+  readonly url: string
+  readonly gateway: Gateway
+  readonly invoker: ScriptedInvoker
+}
+
+async function startOnRedis(redisUrl: string): Promise<OnRedis> {
+  const store = await openStore({ url: redisUrl })
+  const invoker = new ScriptedInvoker()
+  const { functions, blobs, records, lanes } = store
+  const gateway = await createGateway(
+    {
+      functions,
+      blobs,
+      records,
+      lanes,
+      invoker,
+      builder: new CopyBuilder(),
+      clock: systemClock,
+      ping: () => store.ping(),
+      onFault: () => {},
+    },
+    OPTIONS,
+  )
+  const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    gateway,
+    invoker,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function deploy(url: string, name: string, code: string): Promise<Response> {
+  const headers = { ...AUTH, 'content-type': 'text/javascript' }
+  return fetch(`${url}/v1/functions/${name}`, { method: 'PUT', headers, body: code })
+}
+
+test('a deploy, a call, a call for later, records and logs, on Redis', async () => {
+  await using redis = await startTestRedis()
+  await using started = await startOnRedis(redis.url)
+  const { url, invoker } = started
+  expect((await deploy(url, 'up', 'one')).status).toBe(201)
+  expect((await deploy(url, 'up', 'one')).status).toBe(200)
+  invoker.script = async (_invocation, sink) => {
+    sink.log({ at: 1, stream: 'stdout', text: 'called' })
+    return respond(sink, 200, 'hello')
+  }
+  const called = await fetch(`${url}/fn/up/x`)
+  expect(await called.text()).toBe('hello')
+  const id = called.headers.get('hearth-invocation-id')
+  const get = async (path: string): Promise<unknown> => (await fetch(url + path, { headers: AUTH })).json()
+  await until(() => invoker.invocations.length === 1)
+  expect(await get(`/v1/invocations/${id}`)).toMatchObject({ id, state: 'succeeded', request: { target: '/x' } })
+  expect(await get(`/v1/invocations/${id}/logs`)).toMatchObject({ lines: [{ text: 'called', invocation: id }] })
+  expect(await get('/v1/functions/up/logs')).toMatchObject({ lines: [{ text: 'called' }] })
+  const later = await fetch(`${url}/v1/functions/up/invocations`, { method: 'POST', headers: AUTH, body: 'later' })
+  const { id: queued } = (await later.json()) as { id: string }
+  expect(await get(`/v1/invocations/${queued}`)).toMatchObject({ state: 'queued', trigger: 'async' })
+  expect(await get('/v1/invocations?function=up&state=queued')).toMatchObject({ records: [{ id: queued }] })
+  expect(await get('/v1/functions/up')).toMatchObject({ queued: 1 })
+  expect(await (await fetch(`${url}/v1/functions/up/code`, { headers: AUTH })).text()).toBe('one')
+  expect((await fetch(`${url}/v1/functions/up`, { method: 'DELETE', headers: AUTH })).status).toBe(204)
+  expect((await fetch(`${url}/fn/up`)).status).toBe(404)
+})
+
+async function versionAt(url: string): Promise<string | null> {
+  const response = await fetch(`${url}/fn/up`)
+  await response.text()
+  return response.headers.get('hearth-version')
+}
+
+test('another gateway sees a deploy and a removal', async () => {
+  await using redis = await startTestRedis()
+  await using one = await startOnRedis(redis.url)
+  await using two = await startOnRedis(redis.url)
+  await deploy(one.url, 'up', 'one')
+  expect(await versionAt(two.url)).toBe('1')
+  await deploy(one.url, 'up', 'two')
+  await expect.poll(() => versionAt(two.url)).toBe('2')
+  await fetch(`${two.url}/v1/functions/up`, { method: 'DELETE', headers: AUTH })
+  await expect.poll(() => versionAt(one.url)).toBeNull()
+})
+
+test('following the logs sees what another gateway writes, once', async () => {
+  await using redis = await startTestRedis()
+  await using one = await startOnRedis(redis.url)
+  await using two = await startOnRedis(redis.url)
+  two.invoker.script = async ({ request: { target } }, sink) => {
+    sink.log({ at: 1, stream: 'stdout', text: target })
+    return respond(sink, 200, 'ok')
+  }
+  await deploy(one.url, 'talk', 'one')
+  await (await fetch(`${two.url}/fn/talk/0`)).text()
+  await expect
+    .poll(async () => (await fetch(`${one.url}/v1/functions/talk/logs`, { headers: AUTH })).text())
+    .toContain('"/0"')
+  const leaving = new AbortController()
+  const response = await fetch(`${one.url}/v1/functions/talk/logs?follow=true`, {
+    headers: AUTH,
+    signal: leaving.signal,
+  })
+  const seen: string[] = []
+  const reading = (async () => {
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      seen.push(
+        ...[
+          ...Buffer.from(chunk)
+            .toString()
+            .matchAll(/"text":"(\/\d)"/g),
+        ].map(([, text]) => text as string),
+      )
+    }
+  })()
+  for (const path of ['1', '2', '3']) await (await fetch(`${two.url}/fn/talk/${path}`)).text()
+  await expect.poll(() => seen).toEqual(['/0', '/1', '/2', '/3'])
+  leaving.abort()
+  await expect(reading).rejects.toThrow()
+})
+
+test('without Redis warm calls go on, the rest is 503', async () => {
+  await using redis = await startTestRedis()
+  await using started = await startOnRedis(redis.url)
+  const { url } = started
+  await deploy(url, 'up', 'one')
+  expect((await fetch(`${url}/fn/up`)).status).toBe(200)
+  await redis.kill()
+  expect((await fetch(`${url}/fn/up`)).status).toBe(200)
+  const answers = await Promise.all([
+    fetch(`${url}/readyz`),
+    fetch(`${url}/fn/unknown`),
+    fetch(`${url}/v1/functions`, { headers: AUTH }),
+    fetch(`${url}/v1/functions/up/invocations`, { method: 'POST', headers: AUTH, body: 'x' }),
+    deploy(url, 'other', 'two'),
+  ])
+  for (const answer of answers) {
+    expect(answer.status).toBe(503)
+    expect(await answer.json()).toMatchObject({ code: 'store-unavailable' })
+  }
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  await redis.restart()
+  await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 10_000 }).toBe(200)
+})
