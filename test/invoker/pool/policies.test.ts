@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+
+import { startsFor } from '#invoker/pool/burst'
+import { victims, worth } from '#invoker/pool/evict'
+import { expire, fixedKeepAlive } from '#invoker/pool/keep-alive'
+import { place } from '#invoker/pool/place'
+import type { SandboxState } from '#invoker/pool/sandbox-state'
+
+interface Named {
+  readonly name: string
+  readonly state: SandboxState
+}
+
+const idle = (name: string, since: number): Named => ({ name, state: { kind: 'idle', since, slots: 2, clock: 0 } })
+const busy = (name: string, inFlight: number, accepting = true): Named => ({
+  name,
+  state: { kind: 'busy', inFlight, slots: 2, accepting },
+})
+const starting = (name: string): Named => ({ name, state: { kind: 'starting', since: 0, slots: 2 } })
+const draining = (name: string): Named => ({ name, state: { kind: 'draining' } })
+const generic = (name: string): Named => ({ name, state: { kind: 'generic', since: 0 } })
+
+describe('place()', () => {
+  const demand = { memoryMiB: 100, maxSandboxes: 3, worthStart: true }
+  const evictable = (sandbox: Named, frequency: number) => ({
+    sandbox,
+    clock: 0,
+    frequency,
+    costMs: 100,
+    memoryMiB: 100,
+  })
+  const view = {
+    own: [] as Named[],
+    generic: [] as Named[],
+    freeMiB: 1000,
+    evictable: () => [] as ReturnType<typeof evictable>[],
+  }
+
+  test.each([
+    ['reuses the idle sandbox that was used last', { own: [idle('a', 1), idle('b', 5), idle('c', 3)] }, ['reuse', 'b']],
+    ['prefers an idle sandbox to a busy one', { own: [busy('a', 1), idle('b', 0)] }, ['reuse', 'b']],
+    ['joins the sandbox with the fewest calls', { own: [busy('a', 2), busy('b', 1)] }, ['join', 'b']],
+    ['creates when all sandboxes are full', { own: [busy('a', 2)] }, ['create', []]],
+    ['joins no sandbox with a call that has yet to stop', { own: [busy('a', 1, false)] }, ['create', []]],
+    ['joins no draining sandbox', { own: [draining('a')] }, ['create', []]],
+    ['specializes a generic sandbox before it creates one', { generic: [generic('g')] }, ['specialize', 'g']],
+    [
+      'waits at the cap, starting ones included',
+      { own: [busy('a', 2), starting('b'), starting('c')] },
+      ['wait', 'slot'],
+    ],
+    [
+      'does not count draining ones towards the cap',
+      { own: [busy('a', 2), busy('b', 2), draining('c')] },
+      ['create', []],
+    ],
+    ['waits for memory when nothing can be evicted', { freeMiB: 99 }, ['wait', 'memory']],
+    [
+      'evicts what is worth least when memory is short',
+      { freeMiB: 0, evictable: () => [evictable(idle('often', 0), 9), evictable(idle('rare', 0), 1)] },
+      ['create', ['rare']],
+    ],
+    [
+      'evicts nothing when that would not be enough',
+      { freeMiB: -50, evictable: () => [evictable(idle('a', 0), 1)] },
+      ['wait', 'memory'],
+    ],
+  ])('%s', (_, given, [kind, what]) => {
+    const placement = place(demand, { ...view, ...given })
+    const told =
+      'sandbox' in placement
+        ? placement.sandbox.name
+        : placement.kind === 'create'
+          ? placement.evict.map(({ name }) => name)
+          : placement.for
+    expect([placement.kind, told]).toEqual([kind, what])
+  })
+
+  test('waits when the backlog is not worth a start', () => {
+    expect(place({ ...demand, worthStart: false }, view)).toEqual({ kind: 'wait', for: 'slot' })
+  })
+})
+
+describe('startsFor()', () => {
+  const backlog = { waiting: 32, warmSlots: 0, startingSlots: 0, slots: 1, serviceMs: 1, startMs: 150 }
+
+  test.each([
+    ['nothing when nobody waits', { waiting: 0 }, 0],
+    ['one sandbox for 32 calls of 1 ms', {}, 1],
+    ['one sandbox per call when calls are long', { serviceMs: 1000 }, 32],
+    ['so many that they are served within a start', { serviceMs: 50 }, Math.ceil((32 * 50) / 150)],
+    ['fewer when each has several slots', { serviceMs: 1000, slots: 8 }, 32 / 8],
+    ['nothing while enough are starting', { serviceMs: 1000, startingSlots: 32 }, 0],
+    ['only what those that are starting leave', { serviceMs: 1000, startingSlots: 30 }, 2],
+    ['nothing when the warm ones serve it meanwhile', { warmSlots: 4, serviceMs: 10 }, 0],
+    ['what the warm ones do not serve meanwhile', { warmSlots: 4, serviceMs: 100 }, Math.ceil(((32 - 6) * 100) / 150)],
+    ['one when nothing is known of the calls', { serviceMs: undefined }, 1],
+    ['no second one while nothing is known of the calls', { serviceMs: undefined, startingSlots: 1 }, 0],
+    ['one even for calls that take no time', { serviceMs: 0 }, 1],
+  ])('starts %s', (_, given, expected) => {
+    expect(startsFor({ ...backlog, ...given })).toBe(expected)
+  })
+})
+
+describe('victims()', () => {
+  test('gives up what is rare, cheap to make and large first', () => {
+    const candidates = [
+      candidate('frequent', { frequency: 10 }),
+      candidate('dear', { costMs: 1000 }),
+      candidate('large', { memoryMiB: 400 }),
+      candidate('recent', { clock: 50 }),
+    ]
+    expect(victims(candidates, 1)).toEqual(['large'])
+    expect(victims(candidates, 401)).toEqual(['large', 'frequent'])
+    expect(victims(candidates, 701)).toBeUndefined()
+  })
+
+  test('worth is clock + frequency × cost ÷ size', () => {
+    expect(worth(candidate('a', { clock: 5, frequency: 3, costMs: 200, memoryMiB: 64 }))).toBe(5 + (3 * 200) / 64)
+  })
+})
+
+describe('expire()', () => {
+  const own = [idle('a', 0), idle('b', 30), idle('c', 60), busy('d', 1)]
+  const names = (now: number, minSandboxes: number) => {
+    const { expired, nextAt } = expire(own, { keepMs: 100, minSandboxes }, now)
+    return [expired.map(({ name }) => name), nextAt]
+  }
+
+  test.each([
+    ['nothing before its time', 99, 0, [], 100],
+    ['what has been idle for as long as it may', 130, 0, ['a', 'b'], 160],
+    ['all of them in the end', 500, 0, ['a', 'b', 'c'], Infinity],
+    ['none of the minimum', 500, 2, ['a', 'b'], Infinity],
+    ['nothing when there are no more than the minimum', 500, 4, [], Infinity],
+  ])('expires %s', (_, now, minSandboxes, ...expected) => {
+    expect(names(now, minSandboxes)).toEqual(expected)
+  })
+
+  test('fixedKeepAlive() keeps nothing of a retired version', () => {
+    expect(fixedKeepAlive({ keepAliveMs: 5000, retired: false })).toBe(5000)
+    expect(fixedKeepAlive({ keepAliveMs: 5000, retired: true })).toBe(0)
+  })
+})
+
+function candidate(sandbox: string, facts: object) {
+  return { sandbox, clock: 0, frequency: 1, costMs: 100, memoryMiB: 100, ...facts }
+}
