@@ -77,6 +77,8 @@ export class HostProcess implements AsyncDisposable {
       cwd: '/',
       env: {},
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      // A session of its own: Ctrl-C in the terminal must not reach it while calls still run.
+      detached: true,
     })
     this.#child = child
     return this.#connect(child)
