@@ -35,7 +35,7 @@ export interface ServeOptions {
  */
 export async function serveUntilTold(options: ServeOptions): Promise<ExitCode> {
   const log = createLog(options.config)
-  using shutdown = listenForShutdown(log, systemClock)
+  const shutdown = listenForShutdown(log, systemClock)
   const { requested } = shutdown
   try {
     await using running = new AsyncDisposableStack()

@@ -7,7 +7,7 @@ import type { Logger } from './log.ts'
 /** npm passes a Ctrl-C on that the terminal has sent already: what comes this soon is not a second wish. */
 const SAME_SIGNAL_MS = 1000
 
-export interface Shutdown extends Disposable {
+export interface Shutdown {
   /** Aborts when the process should drain and end. */
   readonly requested: AbortSignal
   /** Aborts when it should not wait for running invocations any longer. */
@@ -16,6 +16,7 @@ export interface Shutdown extends Disposable {
   exitCode(): ExitCode
 }
 
+/** Listens until the process ends: a signal must not kill it while it cleans up. */
 export function listenForShutdown(log: Logger, clock: Clock): Shutdown {
   const requested = new AbortController()
   const forced = new AbortController()
@@ -42,9 +43,5 @@ export function listenForShutdown(log: Logger, clock: Clock): Shutdown {
     requested: requested.signal,
     forced: forced.signal,
     exitCode: () => exit,
-    [Symbol.dispose]() {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onSignal)
-      process.off('uncaughtException', onFault).off('unhandledRejection', onFault)
-    },
   }
 }
