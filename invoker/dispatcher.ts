@@ -1,6 +1,7 @@
 // One invocation, from its acceptance to its completion: limits → slot → run → timings. Where the slot comes from is
 // pool/; what may happen to a call in a sandbox is sandbox/guarded-sandbox.ts. Never touches Redis.
 import type { Clock } from '#core/clock'
+import { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
 import type { Invocation, Start } from '#core/invocation'
@@ -105,9 +106,17 @@ export class Dispatcher implements Invoker {
   }
 
   /** A streamed body is counted by whoever makes the stream. */
-  #check({ request }: Invocation): void {
+  #check({ request, version: { spec } }: Invocation): void {
     checkHeaders(request.headers, this.#limits)
-    if (request.body instanceof Uint8Array) checkBodySize(request.body.length, this.#limits)
+    if (!(request.body instanceof Uint8Array)) return
+    checkBodySize(request.body.length, this.#limits)
+    const driver = this.#drivers.find(({ capabilities }) => capabilities.runtimes.includes(spec.runtime))
+    if (driver === undefined || request.body.length <= driver.capabilities.maxBodyBytes) return
+    const { name, capabilities } = driver
+    throw new PlatformError('payload-too-large', {
+      detail: `a body for a ${spec.runtime} function has at most ${capabilities.maxBodyBytes} bytes (the ${name} driver): received ${request.body.length}`,
+      members: { limit: capabilities.maxBodyBytes },
+    })
   }
 
   /** Undefined when the call was cancelled while it waited. */
