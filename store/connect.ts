@@ -116,13 +116,19 @@ export async function guard<T>(work: Promise<T>): Promise<T> {
 
 /** Replies that say something about the server and not about the command. */
 const UNAVAILABLE_REPLY = /^(?:LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|NOAUTH|WRONGPASS|OOM|CLUSTERDOWN|TRYAGAIN)\b/
+/** What ioredis says when the connection is to blame; it has no class for most of it. */
+const UNAVAILABLE_CONNECTION =
+  /^(?:Connection is closed|Command timed out|Blocking command timed out|Stream isn't writeable|Socket |Reached the max retries|connect )/
 
 export function storeError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error
-  if (error instanceof Error && error.name === 'ReplyError' && !UNAVAILABLE_REPLY.test(error.message)) {
-    return new PlatformError('internal', { detail: 'Redis refused a command of Hearth', cause: error })
+  const message = reasonOf(error)
+  const isReply = error instanceof Error && error.name === 'ReplyError'
+  const isSystem = error instanceof Error && 'syscall' in error
+  if (isSystem || (isReply ? UNAVAILABLE_REPLY : UNAVAILABLE_CONNECTION).test(message)) {
+    return unavailable(`Redis does not answer: ${message}`, error)
   }
-  return unavailable(`Redis does not answer: ${reasonOf(error)}`, error)
+  return new PlatformError('internal', { detail: 'Redis refused a command of Hearth', cause: error })
 }
 
 function unavailable(detail: string, cause?: unknown): PlatformError {

@@ -23,6 +23,8 @@ import type { StoreSettings } from './settings.ts'
 
 /** A lane that was not used for so long is forgotten in memory; in Redis it stays. */
 const FORGET_MS = 600_000
+/** Pause before another try to open the connection for bells. */
+const RECONNECT_MS = 250
 
 interface OpenLane {
   readonly lane: Lane
@@ -161,10 +163,13 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   async #listen(onBell: (name: FunctionName) => void, signal: AbortSignal): Promise<void> {
     const sweeping = this.#sweepUntil(signal)
     while (!signal.aborted) {
-      const blocking = await this.#context.openBlocking().catch(() => undefined)
-      if (blocking === undefined) continue // It has waited long enough by itself.
-      await this.#doorbell.listen(blocking, onBell, signal)
-      await disconnect(blocking)
+      try {
+        const blocking = await this.#context.openBlocking()
+        await this.#doorbell.listen(blocking, onBell, signal)
+        await disconnect(blocking)
+      } catch {
+        await sleep(RECONNECT_MS, signal, this.#clock).catch(() => {})
+      }
     }
     await sweeping
   }
@@ -197,7 +202,9 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   #forgetUnused(): void {
     const now = this.#clock.monotonic()
     for (const [name, { lane, usedAt }] of this.#open) {
-      if (now - usedAt > FORGET_MS && !this.#leases.holds(lane)) this.#open.delete(name)
+      if (now - usedAt < FORGET_MS || this.#leases.holds(lane)) continue
+      this.#open.delete(name)
+      this.#doorbell.forget(name)
     }
   }
 }

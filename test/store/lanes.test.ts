@@ -1,7 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { sleep } from '#core/clock'
 import type { FunctionName } from '#core/ids'
 import type { Claim, Lanes } from '#core/queue'
 import { parseRedisUrl } from '#store/connect'
@@ -188,50 +187,23 @@ test('everything is served once when two processes take one at a time from many 
   expect(served.toSorted()).toEqual(added.map((invocation) => invocation.id).toSorted())
 })
 
-test('a claim that is held longer than a lease is not taken over', async () => {
-  await using one = await open('renew')
-  await using two = await open('renew')
-  two.lanes.listen(() => {})
-  await one.lanes.add(sampleInvocation())
-  const claim = await takeEventually(one.lanes)
-  await sleep(1_200, AbortSignal.timeout(5_000))
-  expect(claim.lost.aborted).toBe(false)
-  expect(await two.lanes.take(NAME)).toBeUndefined()
-  await claim.complete()
-  expect(await one.lanes.depth(NAME)).toBe(0)
-})
-
-test('what a dead process held is taken over, and counts as an attempt', async () => {
-  await using store = await open('dead')
-  store.lanes.listen(() => {})
-  for (const attempt of [1, 2, 3, 4]) {
-    const dead = await open('dead')
-    if (attempt === 1) await dead.lanes.add(sampleInvocation({ maxAttempts: 2 }))
-    // More often than maxAttempts: the consumer sees it by the attempt, and ends it.
-    const claim = await takeEventually(dead.lanes)
-    expect(claim.attempt).toBe(attempt)
-    // Closed with the claim held: the same as dead, as far as the others can see.
-    await dead[Symbol.asyncDispose]()
-  }
-  const last = await takeEventually(store.lanes)
-  expect(last.attempt).toBe(5)
-  await last.complete()
-  expect(await store.lanes.depth(NAME)).toBe(0)
-})
-
-test('a process that lost its lease is told, and can no longer end the job', async () => {
-  await using frozen = await open('lease')
-  await using store = await open('lease')
-  store.lanes.listen(() => {})
-  await frozen.lanes.add(sampleInvocation())
-  const claim = await takeEventually(frozen.lanes)
-  // As if the process had been frozen for longer than its lease.
-  await redis.del(`lease:{fn:hello}:lane:${claim.invocation.id}:lock`)
-  const successor = await takeEventually(store.lanes)
-  expect(successor.attempt).toBe(2)
-  await eventually(() => claim.lost.aborted)
-  await expect(claim.complete()).rejects.toMatchObject({ code: 'conflict' })
-  await successor.complete()
+test('a lane that was seen empty is not asked again before it rings', async () => {
+  await using own = await startTestRedis()
+  await using store = await openStore({ url: own.url, settings: { sweepMs: 60_000 } })
+  await using producer = await openStore({ url: own.url, settings: { sweepMs: 60_000 } })
+  const rung: FunctionName[] = []
+  store.lanes.listen((name) => rung.push(name))
+  await store.lanes.add(sampleInvocation())
+  await eventually(() => rung.length > 0)
+  await (await takeEventually(store.lanes)).complete()
+  expect(await store.lanes.take(NAME)).toBeUndefined()
+  const admin = new Redis(parseRedisUrl(own.url))
+  await admin.config('RESETSTAT')
+  for (let n = 0; n < 10; n++) expect(await store.lanes.take(NAME)).toBeUndefined()
+  expect(await admin.info('commandstats')).not.toMatch(/evalsha/)
+  admin.disconnect()
+  await producer.lanes.add(sampleInvocation())
+  await (await takeEventually(store.lanes)).complete()
 })
 
 test('removing a lane drops what waits, what is delayed and what is held', async () => {

@@ -1,7 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -10,6 +10,7 @@ import { expect, test } from 'vitest'
 
 import { parseRedisUrl } from '#store/connect'
 import { findRedis, type FoundRedis } from '#store/server/find'
+import { findOnPath, runProgram } from '#store/server/run'
 
 import { eventually } from '../samples.ts'
 
@@ -61,6 +62,19 @@ async function withEnvironment(changes: Record<string, string>, run: () => Promi
       else process.env[name] = value
     }
   }
+}
+
+/** An image that is on the list of those looked for, made of the redis-server of this machine. */
+async function importImage(dir: string): Promise<void> {
+  const server = (await findOnPath(['redis-server']))!
+  const signal = AbortSignal.timeout(60_000)
+  const libraries = (await runProgram('ldd', [server], { signal })).match(/\/\S+/g) ?? []
+  await mkdir(join(dir, 'usr/bin'), { recursive: true })
+  await cp(server, join(dir, 'usr/bin/redis-server'), { dereference: true })
+  for (const library of libraries) await cp(library, join(dir, library), { dereference: true })
+  const archive = `${dir}.tar`
+  await runProgram('tar', ['-C', dir, '-cf', archive, '.'], { signal })
+  await runProgram('docker', ['import', archive, IMAGE], { signal })
 }
 
 /** Everything of the PATH but Redis and Docker. */
@@ -214,6 +228,34 @@ test('without any way to a Redis the error names the ways out', () =>
     })
     expect(await readdir(dirs.redisDir)).toEqual([])
   }))
+
+const IMAGE = 'redis:7'
+const docker = spawnSync('docker', ['image', 'ls', '--format', '{{.Repository}}:{{.Tag}}'], { encoding: 'utf8' })
+// With the real image on the machine the test would remove it.
+const canImport = docker.status === 0 && !docker.stdout.split('\n').includes(IMAGE)
+
+test.skipIf(!canImport)('without redis-server and apt a container is run (needs Docker, without redis:7)', () =>
+  withDirs(async (dirs) => {
+    await importImage(join(dirs.dataDir, 'image'))
+    const path = join(dirs.dataDir, 'bin')
+    await mkdir(path)
+    await symlink((await findOnPath(['docker']))!, join(path, 'docker'))
+    try {
+      await withEnvironment({ PATH: path }, async () => {
+        const first = await find(dirs)
+        expect(first.detail).toBe('private redis:7 in a container')
+        await command(first.url, 'SET', 'kept', 'yes')
+        await first[Symbol.asyncDispose]()
+        await using second = await find(dirs)
+        expect(await command(second.url, 'GET', 'kept')).toBe('yes')
+      })
+      const signal = AbortSignal.timeout(10_000)
+      expect(await runProgram('docker', ['ps', '-a', '--format', '{{.Names}}'], { signal })).not.toMatch(/hearth-redis/)
+    } finally {
+      spawnSync('docker', ['rmi', IMAGE])
+    }
+  }),
+)
 
 const hasApt = existsSync('/usr/bin/apt-get')
 

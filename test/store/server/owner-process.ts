@@ -7,4 +7,5 @@ const [, , dataDir = '', cacheDir = ''] = argv
 const onProgress = (message: string): void => console.error(message)
 const redis = await findRedis({ dataDir, cacheDir, onProgress, signal: AbortSignal.timeout(30_000) })
 console.log(redis.url)
-process.stdin.resume()
+// Should the test die first.
+process.stdin.on('end', () => process.exit()).resume()

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { sleep } from '#core/clock'
+import type { Claim, Lanes } from '#core/queue'
+import { parseRedisUrl } from '#store/connect'
+import { openStore } from '#store/open'
+import type { StoreSettings } from '#store/settings'
+import { startTestRedis, type TestRedis } from '#test/redis'
+
+import { eventually, NAME, sampleInvocation } from '../samples.ts'
+
+/** Short enough to wait for. */
+const FAST: Partial<StoreSettings> = { leaseMs: 300, sweepMs: 50 }
+
+let server: TestRedis
+let redis: Redis
+beforeAll(async () => {
+  server = await startTestRedis()
+  redis = new Redis(parseRedisUrl(server.url))
+})
+afterAll(async () => {
+  redis.disconnect()
+  await server[Symbol.asyncDispose]()
+})
+
+const open = (prefix: string, settings: Partial<StoreSettings> = FAST) =>
+  openStore({ url: server.url, prefix, settings })
+const takeEventually = (lanes: Lanes): Promise<Claim> => eventually(() => lanes.take(NAME))
+
+test('a claim that is held longer than a lease is not taken over', async () => {
+  await using one = await open('renew')
+  await using two = await open('renew')
+  two.lanes.listen(() => {})
+  await one.lanes.add(sampleInvocation())
+  const claim = await takeEventually(one.lanes)
+  await sleep(1_200, AbortSignal.timeout(5_000))
+  expect(claim.lost.aborted).toBe(false)
+  expect(await two.lanes.take(NAME)).toBeUndefined()
+  await claim.complete()
+  expect(await one.lanes.depth(NAME)).toBe(0)
+})
+
+test('what a dead process held is taken over, and counts as an attempt', async () => {
+  await using store = await open('dead')
+  store.lanes.listen(() => {})
+  for (const attempt of [1, 2, 3, 4]) {
+    const dead = await open('dead')
+    if (attempt === 1) await dead.lanes.add(sampleInvocation({ maxAttempts: 2 }))
+    // More often than maxAttempts: the consumer sees it by the attempt, and ends it.
+    const claim = await takeEventually(dead.lanes)
+    expect(claim.attempt).toBe(attempt)
+    // Closed with the claim held: the same as dead, as far as the others can see.
+    await dead[Symbol.asyncDispose]()
+  }
+  const last = await takeEventually(store.lanes)
+  expect(last.attempt).toBe(5)
+  await last.complete()
+  expect(await store.lanes.depth(NAME)).toBe(0)
+})
+
+test('what a process held that was killed is taken over', async () => {
+  await using store = await open('killed')
+  store.lanes.listen(() => {})
+  const invocation = sampleInvocation()
+  await store.lanes.add(invocation)
+  const script = join(import.meta.dirname, 'claim-process.ts')
+  const holder = spawn(process.execPath, [script, server.url, 'killed', NAME], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const [held] = (await once(holder.stdout.setEncoding('utf8'), 'data')) as [string]
+  expect(held.trim()).toBe(`${invocation.id} 1`)
+  expect(await store.lanes.take(NAME)).toBeUndefined()
+  holder.kill('SIGKILL')
+  const claim = await takeEventually(store.lanes)
+  expect([claim.invocation.id, claim.attempt]).toEqual([invocation.id, 2])
+  await claim.complete()
+})
+
+test('a process that lost its lease is told, and can no longer end the job', async () => {
+  await using frozen = await open('lease')
+  await using store = await open('lease')
+  store.lanes.listen(() => {})
+  await frozen.lanes.add(sampleInvocation())
+  const claim = await takeEventually(frozen.lanes)
+  // As if the process had been frozen for longer than its lease.
+  await redis.del(`lease:{fn:hello}:lane:${claim.invocation.id}:lock`)
+  const successor = await takeEventually(store.lanes)
+  expect(successor.attempt).toBe(2)
+  await eventually(() => claim.lost.aborted)
+  await expect(claim.complete()).rejects.toMatchObject({ code: 'conflict' })
+  await successor.complete()
+})
