@@ -73,13 +73,13 @@ export class AsyncRun {
     }
     if (lost.aborted) return
     if (stop.aborted && !(result.kind === 'outcome' && result.outcome.kind === 'responded'))
-      return this.#release(prior, 0)
+      return this.#release({ prior, current }, 0)
     const verdict = judge(result, { attempt: number, maxAttempts: this.#claim.invocation.maxAttempts }, Math.random())
     await this.#conclude(verdict, { prior, current }, collector.result())
   }
 
   async #conclude(verdict: Verdict, { prior, current }: Progress, result: RecordResult | undefined): Promise<void> {
-    if (verdict.kind === 'release') return this.#release(prior, verdict.delayMs)
+    if (verdict.kind === 'release') return this.#release({ prior, current }, verdict.delayMs)
     const { state, error } = verdict
     const finishedAt = this.#options.clock.now()
     const failure = error === undefined ? {} : { error }
@@ -98,7 +98,8 @@ export class AsyncRun {
     const prior = await this.#priorAttempts()
     const finishedAt = this.#options.clock.now()
     const error = { code: 'function-not-found', message } as const
-    await this.#finish({ ...this.#record('failed', { prior, current: undefined }), finishedAt, error })
+    const current = { number: this.#claim.attempt, startedAt: finishedAt, finishedAt, state: 'failed', error } as const
+    await this.#finish({ ...this.#record('failed', { prior, current }), finishedAt, error })
   }
 
   /** The record first: a claim that is complete is never looked at again. */
@@ -108,8 +109,9 @@ export class AsyncRun {
     await this.#claim.complete()
   }
 
-  async #release(prior: readonly Attempt[], delayMs: number): Promise<void> {
-    this.#options.records.write(this.#record('queued', { prior, current: undefined }))
+  /** The attempt stays in the record, to be made again: the store takes a record with fewer attempts for an older one. */
+  async #release({ prior, current }: Progress, delayMs: number): Promise<void> {
+    this.#options.records.write(this.#record('queued', { prior, current: { ...current, state: 'queued' } }))
     await this.#claim.release(delayMs)
   }
 
@@ -128,10 +130,7 @@ export class AsyncRun {
     return { id, version, trigger: 'async', request, attempt: this.#claim.attempt, acceptedAt }
   }
 
-  #record(
-    state: InvocationRecord['state'],
-    { prior, current }: { readonly prior: readonly Attempt[]; readonly current: Attempt | undefined },
-  ): InvocationRecord {
+  #record(state: InvocationRecord['state'], { prior, current }: Progress): InvocationRecord {
     const { id, function: name, version, request, acceptedAt } = this.#claim.invocation
     return {
       id,
@@ -141,7 +140,7 @@ export class AsyncRun {
       state,
       request: { method: request.method, target: request.target, bodyBytes: request.body.length },
       acceptedAt,
-      attempts: current === undefined ? prior : [...prior, current],
+      attempts: [...prior, current],
     }
   }
 }

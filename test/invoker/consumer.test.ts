@@ -157,7 +157,11 @@ describe('the consumer', () => {
     const { clock, lanes, submit } = consumerHouse()
     const record = await submit(versionOf('removed'), '/hello')
     await clock.pass(50)
-    expect(record()).toMatchObject({ state: 'failed', error: { code: 'function-not-found' }, attempts: [] })
+    expect(record()).toMatchObject({
+      state: 'failed',
+      error: { code: 'function-not-found' },
+      attempts: [{ number: 1 }],
+    })
     expect(lanes.completed).toHaveLength(1)
   })
 
@@ -183,7 +187,7 @@ describe('the consumer', () => {
     await clock.pass(3000)
     await disposed
     expect(brief()?.state).toBe('succeeded')
-    expect(long()).toMatchObject({ state: 'queued', attempts: [] })
+    expect(long()).toMatchObject({ state: 'queued', attempts: [{ number: 1, state: 'queued' }] })
     expect(lanes.releases).toEqual([0])
     expect(lanes.held.size).toBe(0)
     expect(completed.toSorted()).toEqual(['cancelled', 'responded'])
