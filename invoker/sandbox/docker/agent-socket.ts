@@ -1,9 +1,24 @@
 // The socket file on which one sandbox's agent dials in, once.
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+
+import type { SandboxId } from '#core/ids'
 
 /** sun_path of Linux, its final zero excluded. */
 const MAX_PATH_BYTES = 107
+const LONGEST_NAME = 'xxxxxxxx-xxxx.sock'
+
+export function socketPath(runtimeDir: string, sandbox: SandboxId): string {
+  return join(runtimeDir, `${sandbox.slice(sandbox.indexOf('-') + 1)}.sock`)
+}
+
+/** Why sockets cannot be in a folder, or undefined when they can. */
+export function unfitForSockets(runtimeDir: string): string | undefined {
+  const bytes = Buffer.byteLength(join(runtimeDir, LONGEST_NAME))
+  if (bytes <= MAX_PATH_BYTES) return undefined
+  return `the paths of its sockets must have at most ${MAX_PATH_BYTES} bytes: those in ${runtimeDir} have ${bytes}`
+}
 
 export class AgentSocket implements AsyncDisposable {
   /** The agent's connection. Never resolves when it does not come. */
@@ -23,13 +38,8 @@ export class AgentSocket implements AsyncDisposable {
     })
   }
 
-  /** @throws Error when the path is too long or cannot be used */
+  /** @throws Error when the path cannot be used */
   static async listen(path: string): Promise<AgentSocket> {
-    if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-      throw new Error(
-        `the path of a socket has at most ${MAX_PATH_BYTES} bytes: received ${Buffer.byteLength(path)}, ${path}`,
-      )
-    }
     const server = createServer()
     const agentSocket = new AgentSocket(path, server)
     await new Promise<void>((resolve, reject) => {

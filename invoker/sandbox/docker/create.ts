@@ -1,6 +1,4 @@
 // Starts one container and waits for its agent. Whatever goes wrong, nothing is left behind.
-import { join } from 'node:path'
-
 import type Docker from 'dockerode'
 
 import type { Clock } from '#core/clock'
@@ -11,7 +9,7 @@ import { within } from '#invoker/within'
 
 import { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
-import { AgentSocket } from './agent-socket.ts'
+import { AgentSocket, socketPath } from './agent-socket.ts'
 import { containerOptions } from './container-spec.ts'
 import { removeContainer } from './kill.ts'
 import { LastWords } from './last-words.ts'
@@ -45,8 +43,7 @@ export async function createSandbox(
 ): Promise<DockerSandbox> {
   const { docker, terminations, runtimeDir, labels } = context
   await using undo = new AsyncDisposableStack()
-  const socketName = `${creation.id.slice(creation.id.indexOf('-') + 1)}.sock`
-  const agentSocket = undo.use(await AgentSocket.listen(join(runtimeDir, socketName)))
+  const agentSocket = undo.use(await AgentSocket.listen(socketPath(runtimeDir, creation.id)))
   const plan = { ...creation, name: creation.id, socketPath: agentSocket.path, labels }
   const container = await docker.createContainer(containerOptions(plan))
   undo.defer(() => removeContainer(container))

@@ -10,6 +10,7 @@ import { newSandboxId, type SandboxId } from '#core/ids'
 import { Semaphore } from '#invoker/semaphore'
 
 import type { DriverCapabilities, Sandbox, SandboxDriver, SandboxSpec } from '../driver.ts'
+import { unfitForSockets } from './agent-socket.ts'
 import { connectDocker, type Connection, DockerUnavailable } from './connect.ts'
 import { createSandbox, type CreationContext } from './create.ts'
 import { RuntimeImages } from './images.ts'
@@ -39,6 +40,8 @@ export type DockerDriverResult =
 
 /** Connects to the daemon. Disposing of the driver ends all its sandboxes. */
 export async function createDockerDriver(options: DockerDriverOptions): Promise<DockerDriverResult> {
+  const unfit = unfitForSockets(options.runtimeDir)
+  if (unfit !== undefined) return { on: false, reason: unfit }
   try {
     const connection = await connectDocker(options.dockerHost)
     await mkdir(options.runtimeDir, { recursive: true, mode: 0o700 })

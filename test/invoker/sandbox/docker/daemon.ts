@@ -8,15 +8,16 @@ import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { FileSet } from '#core/artifact'
-import { createDockerDriver } from '#invoker/sandbox/docker/driver'
+import { createDockerDriver, type DockerDriverOptions } from '#invoker/sandbox/docker/driver'
 import type { SandboxDriver } from '#invoker/sandbox/driver'
 
 const INSTALLATION_LABEL = 'dev.hearth.installation'
 
 export interface TestDocker extends AsyncDisposable {
-  readonly installation: string
-  readonly runtimeDir: string
+  readonly options: DockerDriverOptions
+  /** Each is as a process of its own. */
   makeDriver(): Promise<SandboxDriver>
+  kill(containerId: string): Promise<void>
   /** Ids and commands of the containers that the installation has. */
   containers(): Promise<readonly { readonly id: string; readonly running: boolean }[]>
 }
@@ -45,11 +46,12 @@ export async function openTestDocker(): Promise<TestDocker> {
   const runtimeDir = await mkdtemp(join(tmpdir(), 'hearth-dk-'))
   const installation = `test-${randomUUID()}`
   const docker = new Docker(dockerHost.startsWith('unix://') ? { socketPath: dockerHost.slice('unix://'.length) } : {})
+  const options = { dockerHost, runtimeDir, installation, onProgress: () => {} }
   return {
-    installation,
-    runtimeDir,
+    options,
+    kill: (containerId) => docker.getContainer(containerId).kill(),
     async makeDriver() {
-      const result = await createDockerDriver({ dockerHost, runtimeDir, installation, onProgress: () => {} })
+      const result = await createDockerDriver(options)
       if (!result.on) throw new Error(result.reason)
       return result.driver
     },
