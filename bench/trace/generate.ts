@@ -64,7 +64,7 @@ function byFunction(starts: readonly number[], durations: readonly number[], ran
   for (const start of starts) {
     let rest = random() * sum
     const chosen = weights.findIndex((weight) => (rest -= weight) < 0)
-    units.at(chosen)!.starts.push(start)
+    units[chosen]!.starts.push(start)
   }
   return units
 }

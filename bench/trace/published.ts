@@ -1,5 +1,6 @@
-// The forecast as the paper has it, for comparison: one predicted idle time and 15 % around it, unloaded until then.
-// The median of the remembered idle times stands for the paper's ARIMA (docs/keep-alive.md says why).
+// The policy as published, for comparison: out of bounds it predicts one idle time and is loaded 15 % around it. The
+// median of the remembered idle times stands for the paper's ARIMA (docs/keep-alive.md says why).
+import type { HybridHistogramOptions } from '#invoker/pool/keep-alive/hybrid-histogram'
 import type { IdleHistory } from '#invoker/pool/keep-alive/idle-history'
 import type { Plan } from '#invoker/pool/keep-alive/policy'
 
@@ -7,7 +8,9 @@ import { median } from '../result.ts'
 
 const MARGIN = 0.15
 
-export function pointForecast({ recent }: IdleHistory): Plan {
+export const AS_PUBLISHED: HybridHistogramOptions = { forecast: pointForecast, alsoExpectedShare: 0.5 }
+
+function pointForecast({ recent }: IdleHistory): Plan {
   const predicted = median(recent)
   return { keepMs: 0, fromMs: predicted * (1 - MARGIN), untilMs: predicted * (1 + MARGIN) }
 }

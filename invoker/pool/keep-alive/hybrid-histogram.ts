@@ -4,8 +4,10 @@ import { expectedWindow } from './forecast.ts'
 import { BIN_MS, binVariation, elapsedMs, type IdleHistory, outOfBoundsShare, RANGE_MS } from './idle-history.ts'
 import { type KeepAliveDecision, type KeepAlivePolicy, keepFor, type Plan, remaining } from './policy.ts'
 
-/** From this share of idle times beyond the range on, the histogram says nothing and a forecast decides. */
+/** From this share of idle times beyond the range on, the histogram does not decide any more: a forecast does. */
 const OUT_OF_BOUNDS_SHARE = 0.5
+/** From this share on, the expected window is loaded besides what the histogram says: ours, the paper has none. */
+const ALSO_EXPECTED_SHARE = 0.1
 /** Below this variation of the bin counts the histogram is too flat, or too new, to say anything. */
 const LEAST_VARIATION = 2
 const HEAD_SHARE = 0.05
@@ -17,16 +19,26 @@ const SHORTEST_GAP_MS = BIN_MS
 /** Plans the idle time of a function most of whose idle times are beyond the range, so at least one is in `recent`. */
 export type Forecast = (history: IdleHistory) => Plan
 
-/** @param forecast for functions that the histogram cannot hold; the default is `rareCalls` */
-export function hybridHistogram(forecast: Forecast = rareCalls): KeepAlivePolicy {
+export interface HybridHistogramOptions {
+  readonly forecast?: Forecast
+  /** In [0, 0.5]; 0.5 is the policy as published. */
+  readonly alsoExpectedShare?: number
+}
+
+/** The defaults are what Hearth runs with; the options are for comparison. */
+export function hybridHistogram(options: HybridHistogramOptions = {}): KeepAlivePolicy {
+  const { forecast = rareCalls, alsoExpectedShare = ALSO_EXPECTED_SHARE } = options
   return (history, now) => {
-    const [plan, basis] = planOf(history, forecast)
+    const share = outOfBoundsShare(history)
+    const forecasts = share >= OUT_OF_BOUNDS_SHARE
+    const [within, basis] = forecasts ? [forecast(history), 'forecast' as const] : plannedWithin(history)
+    const plan = !forecasts && share > 0 && share >= alsoExpectedShare ? alsoExpected(within, history) : within
     return remaining(worthUnloading(plan), elapsedMs(history, now), basis)
   }
 }
 
-function planOf(history: IdleHistory, forecast: Forecast): [plan: Plan, basis: KeepAliveDecision['basis']] {
-  if (outOfBoundsShare(history) >= OUT_OF_BOUNDS_SHARE) return [forecast(history), 'forecast']
+/** Plans by the idle times within the range. */
+function plannedWithin(history: IdleHistory): [plan: Plan, basis: KeepAliveDecision['basis']] {
   if (binVariation(history) < LEAST_VARIATION) return [keepFor(RANGE_MS), 'standard']
   return [plannedByHistogram(history), 'histogram']
 }
@@ -41,9 +53,13 @@ function plannedByHistogram(history: IdleHistory): Plan {
  * Stays for what the histogram holds, for calls that come in groups, and is back for the window in which the next
  * group is expected.
  */
-export function rareCalls(history: IdleHistory): Plan {
+function rareCalls(history: IdleHistory): Plan {
   const keepMs = history.total === 0 ? 0 : tailMs(history)
   return { keepMs, ...expectedWindow(history.recent) }
+}
+
+function alsoExpected(within: Plan, history: IdleHistory): Plan {
+  return { keepMs: Math.max(within.keepMs, within.untilMs), ...expectedWindow(history.recent) }
 }
 
 /** Upper end of the bin of the 99th percentile, with the margin. */

@@ -59,12 +59,28 @@ const cases = [
     until: (100 + 1) * 1.1,
   },
   {
-    name: 'trusts the histogram while less than half of the idle times are beyond its range',
-    history: historyOf([3, 30], [2, 24 * 60]),
+    name: 'looks at the histogram alone while less than a tenth of the idle times are beyond its range',
+    history: historyOf([19, 30], [2, 24 * 60]),
     basis: 'histogram',
     keep: 0,
     from: 30 * 0.9,
     until: (30 + 1) * 1.1,
+  },
+  {
+    name: 'also loads ahead of the call that is expected beyond the range from a tenth on, without a gap before it',
+    history: historyOf([18, 30], [2, 24 * 60]),
+    basis: 'histogram',
+    keep: (30 + 1) * 1.1,
+    from: 24 * 60 * 0.85,
+    until: 24 * 60 * 1.15,
+  },
+  {
+    name: 'does so besides keeping a flat histogram for the whole range',
+    history: historyOf(...Array.from({ length: 60 }, (_, index) => [1, 4 * index] as const), [7, 24 * 60]),
+    basis: 'standard',
+    keep: 4 * 60,
+    from: 24 * 60 * 0.85,
+    until: 24 * 60 * 1.15,
   },
   {
     name: 'forecasts from half of them on, and stays for calls that come in groups',
@@ -122,12 +138,18 @@ describe('hybridHistogram()', () => {
     expect(decide(history, END + 24 * HOUR_MS)).toMatchObject({ keepAliveMs: 0, prewarm: undefined })
   })
 
-  it('takes another forecast', () => {
-    const other = hybridHistogram(() => ({ keepMs: 5, fromMs: HOUR_MS, untilMs: 2 * HOUR_MS }))
-    expect(other(ended(historyOf([1, 24 * 60]), END), END)).toEqual({
-      keepAliveMs: 5,
-      prewarm: { afterMs: HOUR_MS, keepMs: HOUR_MS },
+  it('is the published policy with its forecast and nothing besides the histogram', () => {
+    const daily = { keepMs: 0, fromMs: 20 * HOUR_MS, untilMs: 28 * HOUR_MS }
+    const published = hybridHistogram({ forecast: () => daily, alsoExpectedShare: 0.5 })
+    expect(published(ended(historyOf([2, 30], [2, 24 * 60]), END), END)).toEqual({
+      keepAliveMs: 0,
+      prewarm: { afterMs: 20 * HOUR_MS, keepMs: (28 - 20) * HOUR_MS },
       basis: 'forecast',
+    })
+    expect(published(ended(historyOf([3, 30], [2, 24 * 60]), END), END)).toEqual({
+      keepAliveMs: 0,
+      prewarm: { afterMs: 30 * 0.9 * MINUTE_MS, keepMs: 31 * 66_000 - 30 * 54_000 },
+      basis: 'histogram',
     })
   })
 })
