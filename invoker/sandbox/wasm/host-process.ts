@@ -86,17 +86,7 @@ export class HostProcess implements AsyncDisposable {
 
   #arguments(mainPath: string, workerPath: string): string[] {
     const { artifactDir, cacheDir, spares, moduleCacheBytes } = this.#options
-    return [
-      '--permission',
-      '--allow-worker',
-      `--allow-fs-read=${cacheDir}/*`,
-      `--allow-fs-read=${artifactDir}/*`,
-      '--no-warnings',
-      mainPath,
-      workerPath,
-      String(spares),
-      String(moduleCacheBytes),
-    ]
+    return [...permissions([cacheDir, artifactDir]), mainPath, workerPath, String(spares), String(moduleCacheBytes)]
   }
 
   #connect(child: ChildProcess): Host {
@@ -134,6 +124,11 @@ export class HostProcess implements AsyncDisposable {
     }
     this.#starts.push(now)
   }
+}
+
+/** What node is told to let a process do: read these folders, and start threads. */
+export function permissions(readableDirs: readonly string[]): string[] {
+  return ['--permission', '--allow-worker', ...readableDirs.map((dir) => `--allow-fs-read=${dir}/*`), '--no-warnings']
 }
 
 function lastLine(text: string): string {
