@@ -12,7 +12,10 @@ import type { Terminal } from '../terminal.ts'
 
 /** `memoryMiB` → `memory-mib`: one option for each field of the spec. */
 const OPTION_OF_FIELD = new Map(
-  Object.keys(SPEC_FIELDS).map((field) => [field, field.replaceAll(/(?<![A-Z])[A-Z]/g, '-$&').toLowerCase()]),
+  Object.keys(SPEC_FIELDS).map((field) => [
+    field,
+    field.replace('MiB', 'Mib').replaceAll(/[A-Z]/g, '-$&').toLowerCase(),
+  ]),
 )
 
 const specOptions = Object.fromEntries(

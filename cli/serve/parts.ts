@@ -59,7 +59,7 @@ export async function openDrivers({ config, log, signal }: Context, runtimeDir: 
 }
 
 /** The same for every start on a data directory. */
-function installationOf({ dataDir }: Config): string {
+export function installationOf({ dataDir }: Pick<Config, 'dataDir'>): string {
   return createHash('sha256').update(dataDir).digest('hex').slice(0, 16)
 }
 
