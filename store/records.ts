@@ -39,6 +39,7 @@ export class RedisRecordStore implements RecordStore {
   /** Written since the start. */
   #batches = 0
   #failing = false
+  #isDraining = false
   #closed = false
 
   constructor(
@@ -148,11 +149,15 @@ export class RedisRecordStore implements RecordStore {
   }
 
   async #drain(): Promise<void> {
+    if (this.#isDraining) return
+    this.#isDraining = true
     try {
       while (this.#buffer.size > 0) await this.#writeBatch()
     } catch {
       // The batch is back in the buffer; flush() and the reads report the failure to those who wait for it.
       this.#wait(RETRY_MS)
+    } finally {
+      this.#isDraining = false
     }
   }
 

@@ -44,21 +44,21 @@ export class LaneClaim implements Claim {
     await this.#end(() => this.#context.lane.complete(id, this.#token, isBeside))
   }
 
-  /** The reason is the caller's to record: a job carries none. */
-  async retry(delayMs: number, _reason: string): Promise<void> {
-    await this.#delay(delayMs, true)
+  async retry(delayMs: number, reason: string): Promise<void> {
+    await this.#delay(delayMs, reason)
   }
 
   async release(delayMs: number): Promise<void> {
-    if (delayMs > 0) return this.#delay(delayMs, false)
+    if (delayMs > 0) return this.#delay(delayMs, undefined)
     await this.#end(() => this.#context.lane.putBack(this.invocation.id, this.#token))
     this.#context.doorbell.declined(this.#name)
   }
 
-  async #delay(delayMs: number, counts: boolean): Promise<void> {
+  /** @param failure why an attempt is used up; undefined: none is */
+  async #delay(delayMs: number, failure: string | undefined): Promise<void> {
     const { lane, doorbell, clock } = this.#context
     const now = clock.now()
-    await this.#end(() => lane.delay(this.invocation.id, this.#token, { now, delayMs, counts }))
+    await this.#end(() => lane.delay(this.invocation.id, this.#token, { now, delayMs, failure }))
     doorbell.ringAt(this.#name, now + Math.max(1, delayMs))
   }
 

@@ -117,9 +117,10 @@ export class Lane {
     if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
   }
 
-  /** @param counts whether it uses up an attempt */
-  async delay(id: string, token: string, { now, delayMs, counts }: Delay): Promise<void> {
-    await ours(this.#backend.moveToDelayed(id, now, Math.max(1, delayMs), token, { skipAttempt: !counts }))
+  async delay(id: string, token: string, { now, delayMs, failure }: Delay): Promise<void> {
+    // BullMQ tools show the reason; the account of the attempt is the record.
+    const options = failure === undefined ? { skipAttempt: true } : { fieldsToUpdate: { failedReason: failure } }
+    await ours(this.#backend.moveToDelayed(id, now, Math.max(1, delayMs), token, options))
   }
 
   /** To the head of the lane, without using up an attempt. */
@@ -192,7 +193,8 @@ export class Lane {
 interface Delay {
   readonly now: number
   readonly delayMs: number
-  readonly counts: boolean
+  /** Why an attempt is used up; undefined: none is. */
+  readonly failure: string | undefined
 }
 
 async function ours<T>(work: Promise<T>): Promise<T> {

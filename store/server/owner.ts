@@ -1,6 +1,6 @@
 // One Hearth per data directory: a file names the process that has it. Survives kill -9 of that process.
 import { createHash } from 'node:crypto'
-import { link, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -85,7 +85,8 @@ async function socketPathFor(dir: string): Promise<string> {
   const name = `hearth-${createHash('sha256').update(dir).digest('hex').slice(0, 16)}`
   const short = join(process.env.XDG_RUNTIME_DIR ?? tmpdir(), name)
   await mkdir(short, { recursive: true, mode: 0o700 })
-  const { uid, mode } = await stat(short)
+  // Not through a link: someone else could have put it there.
+  const { uid, mode } = await lstat(short)
   if (uid !== process.getuid?.() || (mode & 0o077) !== 0) {
     throw new PlatformError('store-unavailable', {
       detail: `${short} must belong to this user alone: received owner ${uid} and mode ${(mode & 0o777).toString(8)}`,

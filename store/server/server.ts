@@ -1,7 +1,6 @@
 // A private Redis as a child process: started, watched, started again when it dies, shut down with its data written.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { type Clock, sleep } from '#core/clock'
@@ -106,7 +105,7 @@ class PrivateServer implements AsyncDisposable {
     if (this.#child !== undefined) await this.#end(this.#child)
     await this.#watch
     await Promise.all([this.#socketPath, pidPath(this.#dir)].map((path) => rm(path, { force: true })))
-    if (dirname(this.#socketPath) !== this.#dir) await rm(dirname(this.#socketPath), { recursive: true, force: true })
+    if (dirname(this.#socketPath) !== this.#dir) await rmdir(dirname(this.#socketPath)).catch(() => {})
   }
 
   /** Resolves when it has its data loaded; leaves nothing running when it rejects. */
@@ -140,7 +139,7 @@ class PrivateServer implements AsyncDisposable {
   async #end(child: ChildProcess): Promise<void> {
     if (hasEnded(child)) return
     child.ref()
-    const ended = once(child, 'exit')
+    const ended = exitOf(child)
     using timers = new DisposableStack()
     timers.use(this.#options.clock.after(STOP_MS, () => child.kill('SIGKILL')))
     // NOSAVE is about snapshots: the append-only file is written and synced all the same.
@@ -162,7 +161,8 @@ class PrivateServer implements AsyncDisposable {
     this.#child = child
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)
-      child.once('error', reject)
+      // Later ones, from a kill that failed, have no consequence.
+      child.on('error', reject)
     }).catch((cause) => {
       throw new PlatformError('store-unavailable', { detail: `${program} does not start`, cause })
     })
@@ -174,7 +174,7 @@ class PrivateServer implements AsyncDisposable {
   async #watchOver(first: ChildProcess): Promise<void> {
     const signal = this.#stopped.signal
     for (let child = first; ;) {
-      if (!hasEnded(child)) await once(child, 'exit')
+      await exitOf(child)
       if (signal.aborted) return
       this.#options.onProgress(`Redis ended (${child.signalCode ?? `code ${child.exitCode}`}) and is started again`)
       try {
@@ -222,6 +222,13 @@ async function isServer(pid: number, socketPath: string): Promise<boolean> {
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
+}
+
+function exitOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (hasEnded(child)) resolve()
+    else child.once('exit', () => resolve())
+  })
 }
 
 function pidPath(dir: string): string {

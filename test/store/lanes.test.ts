@@ -11,7 +11,7 @@ import { startTestRedis, type TestRedis } from '#test/redis'
 import { eventually, NAME, sampleInvocation } from './samples.ts'
 
 /** Short enough to wait for. */
-const FAST: Partial<StoreSettings> = { leaseMs: 300, sweepMs: 50 }
+const FAST: Partial<StoreSettings> = { sweepMs: 50 }
 
 let server: TestRedis
 let redis: Redis
@@ -207,7 +207,7 @@ test('a lane that was seen empty is not asked again before it rings', async () =
 })
 
 test('removing a lane drops what waits, what is delayed and what is held', async () => {
-  await using store = await open('remove')
+  await using store = await open('remove', { leaseMs: 600 })
   for (let n = 0; n < 3; n++) await store.lanes.add(sampleInvocation({}, 'x'.repeat(200_000)))
   const held = await takeEventually(store.lanes)
   await (await takeEventually(store.lanes)).retry(60_000, 'later')

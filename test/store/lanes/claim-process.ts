@@ -10,6 +10,6 @@ import { eventually } from '../samples.ts'
 const [, , url = '', prefix = '', name = ''] = argv
 const store = await openStore({ url, prefix, settings: { leaseMs: 300, sweepMs: 50 } })
 const claim = await eventually(() => store.lanes.take(parseFunctionName(name)))
-console.log(`${claim.invocation.id} ${claim.attempt}`)
+process.stdout.write(`${claim.invocation.id} ${claim.attempt}\n`)
 // Should the test die first.
 process.stdin.on('end', () => process.exit()).resume()

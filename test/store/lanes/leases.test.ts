@@ -33,12 +33,13 @@ const open = (prefix: string, settings: Partial<StoreSettings> = FAST) =>
 const takeEventually = (lanes: Lanes): Promise<Claim> => eventually(() => lanes.take(NAME))
 
 test('a claim that is held longer than a lease is not taken over', async () => {
-  await using one = await open('renew')
-  await using two = await open('renew')
+  const settings = { leaseMs: 1_500, sweepMs: 50 }
+  await using one = await open('renew', settings)
+  await using two = await open('renew', settings)
   two.lanes.listen(() => {})
   await one.lanes.add(sampleInvocation())
   const claim = await takeEventually(one.lanes)
-  await sleep(1_200, AbortSignal.timeout(5_000))
+  await sleep(4_000, AbortSignal.timeout(10_000))
   expect(claim.lost.aborted).toBe(false)
   expect(await two.lanes.take(NAME)).toBeUndefined()
   await claim.complete()
