@@ -3,6 +3,7 @@ import { once } from 'node:events'
 
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
+import { PlatformError } from '#core/errors'
 import { parseFunctionName, parseInvocationId } from '#core/ids'
 import type { FunctionName } from '#core/ids'
 import type { StoredLogLine } from '#core/record'
@@ -20,7 +21,7 @@ import {
   ref,
 } from '../openapi/operation.ts'
 import type { Operation } from '../openapi/operation.ts'
-import type { GatewayContext } from './context.ts'
+import type { GatewayContext, Query } from './context.ts'
 import { paramsOf, queryOf } from './context.ts'
 import { parseLimit } from './invocations.ts'
 
@@ -40,11 +41,20 @@ export function logRoutes(app: FastifyInstance, context: GatewayContext): void {
     handler: async (request, reply) => {
       const name = parseFunctionName(paramsOf<'name'>(request).name)
       const { limit: wanted, follow } = queryOf(request)
+      const following = parseFlag('follow', follow)
       const limit = parseLimit(wanted, DEFAULT_LIMIT, MAX_LIMIT)
       await context.directory.resolve(name)
-      if (follow !== 'true') return { lines: await records.logsOfFunction(name, limit) }
+      if (!following) return { lines: await records.logsOfFunction(name, limit) }
       return streamLogs(context, { name, limit, reply, signal: request.cancel })
     },
+  })
+}
+
+function parseFlag(name: string, value: Query[string]): boolean {
+  if (value === undefined || value === 'false') return false
+  if (value === 'true') return true
+  throw new PlatformError('invalid-request', {
+    detail: `${name} must be true or false: received ${JSON.stringify(value)}`,
   })
 }
 

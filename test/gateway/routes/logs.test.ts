@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { systemClock } from '#core/clock'
 import type { FunctionName, InvocationId } from '#core/ids'
 import type { StoredLogLine } from '#core/record'
 
@@ -43,7 +44,6 @@ test('following gives the newest lines and then every new one, as server-sent ev
 
 test('a follower of a quiet function hears a heartbeat', async () => {
   const beats: (() => void)[] = []
-  const { systemClock } = await import('#core/clock')
   const clock = {
     ...systemClock,
     every: (_ms: number, task: () => void) => (beats.push(task), { [Symbol.dispose]() {} }),
@@ -55,6 +55,12 @@ test('a follower of a quiet function hears a heartbeat', async () => {
   beats[0]?.()
   const reader = (response.body as ReadableStream<Uint8Array>).getReader()
   expect(Buffer.from((await reader.read()).value as Uint8Array).toString()).toMatch(/^: .*\n\n$/)
+})
+
+test.for(['?follow=yes', '?limit=0', '?limit=10001'])('the logs refuse %s', async (query) => {
+  await using gateway = await startGateway()
+  await gateway.deploy('talk')
+  expect((await fetch(`${gateway.url}/v1/functions/talk/logs${query}`, { headers: AUTH })).status).toBe(400)
 })
 
 test('a shutdown ends what follows', async () => {
