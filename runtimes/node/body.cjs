@@ -75,6 +75,11 @@ class Body {
     return JSON.parse(await this.text())
   }
 
+  textStream() {
+    if (this.bodyUsed || this.body?.locked) throw new TypeError('the body has been read already')
+    return (this.body ?? ReadableStream.from([])).pipeThrough(new TextDecoderStream())
+  }
+
   async blob() {
     return new Blob([await this.#read()], { type: this.headers.get('content-type') ?? '' })
   }

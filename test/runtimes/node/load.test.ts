@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { describeWithDocker } from '#test/invoker/sandbox/docker/daemon'
 import { RunningFunction } from '#test/invoker/sandbox/docker/running-function'
 
-await describeWithDocker('the node agent loading code', (get) => {
+await describeWithDocker('the node agent in a container, loading code', (get) => {
   const start = (files: Record<string, string>, spec: Record<string, unknown> = {}): Promise<RunningFunction> =>
     RunningFunction.start(get().driver, 'node', files, spec)
   const textOf = async (files: Record<string, string>, spec: Record<string, unknown> = {}): Promise<string> => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { describeWithDocker } from '#test/invoker/sandbox/docker/daemon'
 import { RunningFunction } from '#test/invoker/sandbox/docker/running-function'
 
-await describeWithDocker('the python agent', (get) => {
+await describeWithDocker('the python agent in a container', (get) => {
   const start = (files: Record<string, string>, spec: Record<string, unknown> = {}): Promise<RunningFunction> =>
     RunningFunction.start(get().driver, 'python', files, spec)
 
