@@ -10,6 +10,7 @@ import { lazySignal, type AbortSignal } from './web/events.ts'
 import { trustedHeaders } from './web/headers.ts'
 import { Incoming, Request } from './web/request.ts'
 import { Response } from './web/response.ts'
+import { report } from './web/report.ts'
 
 const EMPTY = new Uint8Array(0)
 const STREAMED: HostResponse = { status: 0, headers: [], body: EMPTY }
@@ -130,5 +131,5 @@ function watchCancel(call: number, abort: (reason: unknown) => void): void {
 }
 
 function logged(reason: unknown): void {
-  console.error('waitUntil:', reason)
+  report('waitUntil:', reason)
 }

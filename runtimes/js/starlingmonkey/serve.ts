@@ -6,6 +6,7 @@ import type { HostRequest, HostResponse } from 'hearth:js/host@0.1.0'
 import { contextOf, eventOf, responseOf } from '../event.ts'
 import { failureOf } from '../failure.ts'
 import { chooseHandler, type Handler } from '../handler.ts'
+import { report } from '../web/report.ts'
 
 const EMPTY = new Uint8Array(0)
 
@@ -34,7 +35,7 @@ async function answer(
 ): Promise<HostResponse> {
   const later: Promise<unknown>[] = []
   const waitUntil = (promise: unknown): void =>
-    void later.push(Promise.resolve(promise).catch((reason: unknown) => console.error('waitUntil:', reason)))
+    void later.push(Promise.resolve(promise).catch((reason: unknown) => report('waitUntil:', reason)))
   const response = await run(handler, incoming, { env, waitUntil })
   const headers = [...response.headers]
   if (response.body === null && later.length === 0) return { status: response.status, headers, body: EMPTY }

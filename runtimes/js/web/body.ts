@@ -3,7 +3,7 @@ import { Blob, blobBytes, joined, streamOf } from './blob.ts'
 import { bytesOf, decodeUtf8, encodeUtf8, type BufferSource } from './encoding.ts'
 import { encodeMultipart, FormData, parseMultipart } from './form-data.ts'
 import type { Headers } from './headers.ts'
-import { ReadableStream } from './readable-stream.ts'
+import { isUntouched, ReadableStream } from './readable-stream.ts'
 import { parseForm, URLSearchParams } from './url-search-params.ts'
 
 export type BodyInit =
@@ -29,6 +29,12 @@ export let cloneBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array>
 /** The body moves to another message: this one counts as read. */
 export let takeBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array> | null
 
+/**
+ * What streams that were made of bytes have in them: middleware often passes `response.body` on to a new Response,
+ * which need not make a stream of it.
+ */
+const wholes = new WeakMap<ReadableStream<Uint8Array>, Uint8Array>()
+
 export class Body {
   static {
     takeBody = (message) => {
@@ -36,7 +42,11 @@ export class Body {
       message.#used = message.#source !== null
       return message.#source
     }
-    bodyInMemory = (message) => (message.#source instanceof ReadableStream ? undefined : message.#source)
+    bodyInMemory = (message) => {
+      const source = message.#source
+      if (!(source instanceof ReadableStream)) return source
+      return isUntouched(source) ? wholes.get(source) : undefined
+    }
     cloneBody = (message) => {
       if (message.#used || message.#stream?.locked === true) throw new TypeError('the body has been used already')
       if (!(message.#source instanceof ReadableStream)) return message.#source
@@ -61,8 +71,11 @@ export class Body {
 
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#source === null) return null
-    if (this.#source instanceof Uint8Array)
-      this.#source = this.#used ? streamOf(new Uint8Array()) : streamOf(this.#source)
+    if (this.#source instanceof Uint8Array) {
+      const bytes = this.#used ? new Uint8Array() : this.#source
+      this.#source = streamOf(bytes)
+      wholes.set(this.#source, bytes)
+    }
     this.#stream = this.#source
     return this.#stream
   }

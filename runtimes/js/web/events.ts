@@ -1,9 +1,12 @@
 // Event, EventTarget and what is built on them: AbortController and AbortSignal.
+import { report } from './report.ts'
 
 interface EventInit {
   readonly cancelable?: boolean
   readonly bubbles?: boolean
 }
+
+const STOPPED = Symbol('stopped')
 
 export class Event {
   readonly type: string
@@ -35,8 +38,6 @@ export class Event {
     return this.#stopped
   }
 }
-
-const STOPPED = Symbol('stopped')
 
 export class CustomEvent<D = unknown> extends Event {
   readonly detail: D | null
@@ -99,7 +100,7 @@ function guarded(run: () => unknown): void {
   try {
     run()
   } catch (thrown) {
-    console.error(thrown)
+    report(thrown)
   }
 }
 

@@ -22,6 +22,8 @@ export type ReadResult<T> =
 class Core<T> {
   state: 'readable' | 'closed' | 'errored' = 'readable'
   error: unknown
+  /** Something was read from it, or it was cancelled. */
+  disturbed = false
   reader: ReadableStreamDefaultReader<T> | undefined
   readonly waiting: PromiseWithResolvers<ReadResult<T>>[] = []
   readonly #source: UnderlyingSource<T>
@@ -63,6 +65,7 @@ class Core<T> {
   }
 
   read(): Promise<ReadResult<T>> {
+    this.disturbed = true
     if (this.state === 'errored') return Promise.reject(this.error)
     const item = this.#queue.shift()
     if (item === undefined) {
@@ -113,6 +116,7 @@ class Core<T> {
   }
 
   async cancel(reason: unknown): Promise<void> {
+    this.disturbed = true
     if (this.state === 'closed') return
     if (this.state === 'errored') throw this.error
     this.#queue = []
@@ -120,9 +124,13 @@ class Core<T> {
     await this.#source.cancel?.(reason)
   }
 
+  /** Whether someone waits for a chunk, or there is room for one. */
+  get wantsChunk(): boolean {
+    return this.takesMore && (this.waiting.length > 0 || (this.desiredSize ?? 0) > 0)
+  }
+
   pullIfNeeded(): void {
-    const wanted = this.waiting.length > 0 || (this.desiredSize ?? 0) > 0
-    if (!this.#started || !this.takesMore || !wanted || this.#source.pull === undefined) return
+    if (!this.#started || !this.wantsChunk || this.#source.pull === undefined) return
     if (this.#pulling) {
       this.#pullAgain = true
       return
@@ -149,7 +157,16 @@ class Core<T> {
 const SETTLE = Symbol('settle')
 const coreOf = Symbol('core')
 
+export let wantsChunk: <T>(controller: ReadableStreamDefaultController<T>) => boolean
+/** Neither closed nor errored. */
+export let isOpen: <T>(controller: ReadableStreamDefaultController<T>) => boolean
+
 export class ReadableStreamDefaultController<T> {
+  static {
+    wantsChunk = (controller) => controller.#core.wantsChunk
+    isOpen = (controller) => controller.#core.takesMore
+  }
+
   readonly #core: Core<T>
 
   constructor(core: Core<T>) {
@@ -305,6 +322,11 @@ export class ReadableStream<T = unknown> {
   get [Symbol.toStringTag](): string {
     return 'ReadableStream'
   }
+}
+
+/** Whether everything that the stream gives is still in it. */
+export function isUntouched(stream: ReadableStream<never> | ReadableStream<Uint8Array>): boolean {
+  return !stream.locked && !stream[coreOf].disturbed
 }
 
 export function checkedMark(mark: number | undefined, fallback: number): number {

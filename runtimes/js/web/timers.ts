@@ -2,6 +2,7 @@
 import host from 'hearth:js/host@0.1.0'
 
 import { hostValue, requireLive } from '../calls.ts'
+import { report } from './report.ts'
 
 type Callback = (...values: unknown[]) => unknown
 
@@ -52,7 +53,7 @@ async function run(
     try {
       callback(...values)
     } catch (thrown) {
-      console.error(thrown)
+      report(thrown)
     }
   } while (running.has(id))
 }

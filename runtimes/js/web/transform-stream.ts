@@ -1,7 +1,13 @@
 // TransformStream, the text streams and the queuing strategies of the Streams and Encoding standards.
 import { bytesOf, encodeUtf8, TextDecoder, type BufferSource } from './encoding.ts'
-import { ReadableStream, type QueuingStrategy, type ReadableStreamDefaultController } from './readable-stream.ts'
-import { WritableStream } from './writable-stream.ts'
+import {
+  isOpen,
+  ReadableStream,
+  wantsChunk,
+  type QueuingStrategy,
+  type ReadableStreamDefaultController,
+} from './readable-stream.ts'
+import { WritableStream, type UnderlyingSink } from './writable-stream.ts'
 
 export interface Transformer<I, O> {
   start?(controller: TransformStreamDefaultController<O>): unknown
@@ -10,31 +16,67 @@ export interface Transformer<I, O> {
   cancel?(reason: unknown): unknown
 }
 
-export class TransformStreamDefaultController<O> {
-  readonly #readable: ReadableStreamDefaultController<O>
-  readonly #endWriting: (reason: unknown) => void
+/** What the two sides of a transform stream share. */
+class Link<O> {
+  readable!: ReadableStreamDefaultController<O>
+  writable: { error(reason: unknown): void } | undefined
+  #wanted = Promise.withResolvers<void>()
 
-  constructor(readable: ReadableStreamDefaultController<O>, endWriting: (reason: unknown) => void) {
-    this.#readable = readable
-    this.#endWriting = endWriting
+  /** The readable side asks for a chunk, or nobody will any more. */
+  open(): void {
+    this.#wanted.resolve()
   }
 
-  get desiredSize(): number | null {
-    return this.#readable.desiredSize
+  /** Resolves when the readable side has asked for what it has not got yet. */
+  get wanted(): Promise<void> {
+    return this.#wanted.promise
   }
 
   enqueue(chunk: O): void {
-    this.#readable.enqueue(chunk)
+    this.readable.enqueue(chunk)
+    // Only a chunk satisfies: a step that gave none may go on with the next at once.
+    if (!wantsChunk(this.readable)) this.#wanted = Promise.withResolvers()
+  }
+
+  failWriting(reason: unknown): void {
+    this.writable?.error(reason)
+    this.open()
+  }
+
+  /** What a step throws ends both sides. */
+  async run(step: () => unknown): Promise<void> {
+    try {
+      await step()
+    } catch (thrown) {
+      this.readable.error(thrown)
+      throw thrown
+    }
+  }
+}
+
+export class TransformStreamDefaultController<O> {
+  readonly #link: Link<O>
+
+  constructor(link: Link<O>) {
+    this.#link = link
+  }
+
+  get desiredSize(): number | null {
+    return this.#link.readable.desiredSize
+  }
+
+  enqueue(chunk: O): void {
+    this.#link.enqueue(chunk)
   }
 
   error(reason?: unknown): void {
-    this.#readable.error(reason)
-    this.#endWriting(reason)
+    this.#link.readable.error(reason)
+    this.#link.failWriting(reason)
   }
 
   terminate(): void {
-    this.#readable.close()
-    this.#endWriting(new TypeError('the transform stream was terminated'))
+    this.#link.readable.close()
+    this.#link.failWriting(new TypeError('the transform stream was terminated'))
   }
 }
 
@@ -45,59 +87,23 @@ export class TransformStream<I = unknown, O = unknown> {
   constructor(
     transformer: Transformer<I, O> | null = {},
     writableStrategy: QueuingStrategy<I> = {},
-    readableStrategy: QueuingStrategy<O> = { highWaterMark: 0 },
+    readableStrategy: QueuingStrategy<O> = {},
   ) {
     const steps = transformer ?? {}
-    let wanted = Promise.withResolvers<void>()
-    let controller!: TransformStreamDefaultController<O>
-    let source!: ReadableStreamDefaultController<O>
-    let failWriting: (reason: unknown) => void = () => {}
-    const cancel = async (reason: unknown): Promise<void> => {
-      failWriting(reason)
-      wanted.resolve()
-      await steps.cancel?.(reason)
-    }
+    const link = new Link<O>()
+    const controller = new TransformStreamDefaultController(link)
     this.readable = new ReadableStream<O>(
       {
-        start(given) {
-          source = given
-          controller = new TransformStreamDefaultController(given, (reason) => {
-            failWriting(reason)
-            wanted.resolve()
-          })
-        },
-        pull: () => wanted.resolve(),
-        cancel,
-      },
-      { highWaterMark: 0, ...readableStrategy },
-    )
-    this.writable = new WritableStream<I>(
-      {
-        start(given) {
-          failWriting = (reason) => given.error(reason)
-          return steps.start?.(controller)
-        },
-        async write(chunk) {
-          // Back-pressure: a chunk is transformed when the readable side asks for one.
-          if ((source.desiredSize ?? 1) <= 0) {
-            await wanted.promise
-            wanted = Promise.withResolvers()
-          }
-          await failing(source, () =>
-            steps.transform === undefined ? source.enqueue(chunk as unknown as O) : steps.transform(chunk, controller),
-          )
-        },
-        async close() {
-          await failing(source, () => steps.flush?.(controller))
-          if (source.desiredSize !== null) closeQuietly(source)
-        },
-        async abort(reason) {
-          source.error(reason)
+        start: (given) => void (link.readable = given),
+        pull: () => link.open(),
+        async cancel(reason) {
+          link.failWriting(reason)
           await steps.cancel?.(reason)
         },
       },
-      writableStrategy,
+      { highWaterMark: 0, ...readableStrategy },
     )
+    this.writable = new WritableStream<I>(sinkOf(steps, link, controller), writableStrategy)
   }
 
   get [Symbol.toStringTag](): string {
@@ -105,21 +111,31 @@ export class TransformStream<I = unknown, O = unknown> {
   }
 }
 
-/** What a step throws ends both sides. */
-async function failing<O>(source: ReadableStreamDefaultController<O>, step: () => unknown): Promise<void> {
-  try {
-    await step()
-  } catch (thrown) {
-    source.error(thrown)
-    throw thrown
-  }
-}
-
-function closeQuietly<O>(source: ReadableStreamDefaultController<O>): void {
-  try {
-    source.close()
-  } catch {
-    // flush() has terminated it.
+function sinkOf<I, O>(
+  steps: Transformer<I, O>,
+  link: Link<O>,
+  controller: TransformStreamDefaultController<O>,
+): UnderlyingSink<I> {
+  return {
+    start(given) {
+      link.writable = given
+      return steps.start?.(controller)
+    },
+    async write(chunk) {
+      await link.wanted
+      await link.run(() =>
+        steps.transform === undefined ? link.enqueue(chunk as unknown as O) : steps.transform(chunk, controller),
+      )
+    },
+    async close() {
+      await link.run(() => steps.flush?.(controller))
+      // flush() may have terminated or failed it.
+      if (isOpen(link.readable)) link.readable.close()
+    },
+    async abort(reason) {
+      link.readable.error(reason)
+      await steps.cancel?.(reason)
+    },
   }
 }
 

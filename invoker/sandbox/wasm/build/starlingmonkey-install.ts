@@ -30,7 +30,7 @@ export async function installStarlingMonkey(
   try {
     for (const file of ['package.json', 'package-lock.json', 'toolchain.mjs'])
       await cp(join(RECIPE_DIR, file), join(dir, file))
-    await npmInstall(dir, signal)
+    await npmCi(dir, target, signal)
     await rename(dir, target).catch(async (error: unknown) => {
       // Another process was faster.
       if (!(await exists(target))) throw error
@@ -41,22 +41,22 @@ export async function installStarlingMonkey(
   }
 }
 
-async function npmInstall(dir: string, signal: AbortSignal): Promise<void> {
+async function npmCi(dir: string, target: string, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const options = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  const options = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
   const npm = spawn('npm', options, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'], signal })
   let stderr = ''
   npm.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-2000)
   })
-  npm.once('error', (error) => reject(signal.aborted ? signal.reason : failed(error.message)))
-  npm.once('close', (code) => (code === 0 ? resolve() : reject(failed(stderr.trim() || `npm ended with ${code}`))))
+  npm.once('error', (error) => reject(signal.aborted ? signal.reason : failed(error.message, target)))
+  npm.once('close', (code) => (code === 0 ? resolve() : reject(failed(stderr.trim() || `npm ended with ${code}`, target))))
   await promise
 }
 
-function failed(why: string): PlatformError {
+function failed(why: string, target: string): PlatformError {
   return new PlatformError('driver-unavailable', {
-    detail: `engine "starlingmonkey" needs packages that npm could not install: ${why.slice(0, 500)}. Without a network, run "npm install --ignore-scripts" in ${RECIPE_DIR} elsewhere and copy the folder with its node_modules to the cache directory, or use engine "quickjs".`,
+    detail: `engine "starlingmonkey" needs packages that npm could not install: ${why.slice(0, 500)}. Connect this machine to the registry and deploy again, or copy ${target} from a machine that has it, or use engine "quickjs".`,
   })
 }
 
