@@ -40,11 +40,11 @@ async function docker() {
 }
 
 function getJson(host, path) {
-  const target = host.startsWith('unix://')
-    ? { socketPath: host.slice(7), path }
-    : new URL(path, host.replace('tcp:', 'http:'))
+  const { hostname, port } = host.startsWith('unix://') ? {} : new URL(host)
+  const target =
+    hostname === undefined ? { socketPath: host.replace(/^unix:\/\//, '') } : { hostname, port: port || 2375 }
   return new Promise((resolve, reject) => {
-    const call = request(target, { timeout: 5000 }, async (response) => {
+    const call = request({ ...target, path, timeout: 5000 }, async (response) => {
       try {
         resolve(JSON.parse(Buffer.concat(await response.toArray()).toString()))
       } catch (error) {
