@@ -139,6 +139,8 @@ test('without Redis warm calls go on, the rest is 503', async () => {
   await using started = await startOnRedis(redis.url)
   const { url } = started
   await deploy(url, 'up', 'one')
+  // The news of the deploy makes the gateway read the function again: only then is it warm for good.
+  await expect.poll(() => started.invoker.retired).toContainEqual(['up', 1])
   expect((await fetch(`${url}/fn/up`)).status).toBe(200)
   await redis.kill()
   expect((await fetch(`${url}/fn/up`)).status).toBe(200)
