@@ -11,7 +11,10 @@ import { parseSpec } from '#core/spec'
 import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
 
+import { assemble } from '#test/invoker/sandbox/wasm/sandboxes'
+
 import { describeSandboxDriver } from './sandbox-driver.ts'
+import type { Fixture } from './world.ts'
 
 const builds = new Map<string, Promise<FileSet>>()
 const cacheDir = await mkdtemp(join(tmpdir(), 'hearth-wasm-'))
@@ -27,33 +30,55 @@ function built(runtime: RuntimeName, path: string): Promise<FileSet> {
 
 async function buildFixture(runtime: RuntimeName, path: string): Promise<FileSet> {
   await using builder = createWasmBuilder({ cacheDir })
-  const source = await readFile(new URL(`fixtures/${runtime}/${path}`, import.meta.url))
-  const draft = {
-    name: parseFunctionName('contract'),
-    spec: parseSpec({ runtime }, runtime),
-    source: new Map([[path, source]]),
-  }
+  const text = await readFile(new URL(`fixtures/${path}`, import.meta.url), 'utf8')
+  const source: FileSet =
+    runtime === 'js' ? new Map([['index.js', Buffer.from(text)]]) : new Map([['main.wasm', await assemble(text)]])
+  const draft = { name: parseFunctionName('contract'), spec: parseSpec({ runtime }, runtime), source }
   return (await builder.build(draft, () => {}, new AbortController().signal)).artifact
+}
+
+const js: readonly Fixture[] = (['reset', 'fresh', 'warm'] as const).map((instances) => ({
+  name: `js-${instances}`,
+  spec: { runtime: 'js', instances },
+  artifact: () => built('js', 'js/index.js'),
+}))
+
+const command: Fixture = {
+  name: 'wasm-command',
+  spec: { runtime: 'wasm', concurrency: 8 },
+  artifact: () => built('wasm', 'wasm-command/main.as'),
 }
 
 describeSandboxDriver({
   name: 'wasm',
   // The suite keeps its artifacts in a folder of its own below the temporary one.
   makeDriver: async () => createWasmDriver({ artifactDir: tmpdir(), cacheDir }),
-  fixtures: (['reset', 'fresh', 'warm'] as const).map((instances) => ({
-    name: `js-${instances}`,
-    spec: { runtime: 'js', instances },
-    artifact: () => built('js', 'index.js'),
-  })),
+  fixtures: [...js, command],
   skip: [
     { reason: 'bodies in a Wasm sandbox have at most 16 MiB', tests: ['echoes a body of 64 MiB'] },
     {
       reason: 'the top level of a js function runs at build time, where it fails the deploy',
       tests: ['reports what the code threw while it was loaded'],
+      fixtures: js.map(({ name }) => name),
     },
     {
       reason: 'nothing that a js function can call ends its sandbox',
       tests: ['reports that the code ended its sandbox'],
+      fixtures: js.map(({ name }) => name),
+    },
+    {
+      reason: 'WebAssembly that is not JavaScript throws nothing: it traps',
+      tests: ['reports what the code threw', 'reports what the code threw while it was loaded'],
+      fixtures: [command.name],
+    },
+    {
+      reason: 'the standard output of a command is its response, so only standard error is a log',
+      tests: [
+        'captures standard output and error of a call',
+        'does not mix up the output of calls at the same time',
+        'goes on after the response until the work it announced is done',
+      ],
+      fixtures: [command.name],
     },
   ],
 })
