@@ -34,6 +34,16 @@ export type Termination =
   /** By itself; `detail` as in "exit code 7". */
   | { readonly cause: 'exited'; readonly detail: string }
 
+/**
+ * The part of an AbortSignal that a call needs. An AbortSignal of its own for every call would cost as much as all else
+ * that the invoker does for a warm call.
+ */
+export interface StopSignal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
 export interface DriverCapabilities {
   /** The runtimes whose sandboxes it makes. */
   readonly runtimes: readonly RuntimeName[]
@@ -69,7 +79,7 @@ export interface Sandbox extends AsyncDisposable {
    * did, which may be never; the guard disposes of the sandbox when it has waited long enough. When the sandbox ends
    * under the call it resolves with `exited` or `out-of-memory`. Never rejects.
    */
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome>
+  invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome>
   /** Resolves true when the code still lets the sandbox answer, false after `timeoutMs` without an answer. */
   responsive(timeoutMs: number): Promise<boolean>
   /** Kills it with all that runs in it. Idempotent, never throws. */

@@ -7,8 +7,8 @@ import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 import { stopOnCancel } from '#invoker/terminate/cancel'
-import { stopAtDeadline } from '#invoker/terminate/deadline'
-import { RunningCall } from '#invoker/terminate/running-call'
+import { Deadlines } from '#invoker/terminate/deadline'
+import { type CallGuard, RunningCall } from '#invoker/terminate/running-call'
 import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 import { afterGrace, neighbourOf } from '#invoker/terminate/stalled'
 import { within } from '#invoker/within'
@@ -42,12 +42,14 @@ type GuardState =
 /** After the sandbox ended its driver knows best what came of the calls, but may not say. */
 const LAST_WORDS_MS = 100
 
-export class GuardedSandbox implements AsyncDisposable {
+export class GuardedSandbox implements AsyncDisposable, CallGuard {
   /** Called when `accepting` may have changed. */
   onChange: (() => void) | undefined
   readonly #sandbox: Sandbox
   readonly #options: GuardOptions
-  readonly #quietListeners = new Map<RunningCall, () => void>()
+  /** Oldest first; those included that are over but whose code is not. */
+  readonly #calls = new Set<RunningCall>()
+  readonly #deadlines: Deadlines
   readonly #disposed = Promise.withResolvers<void>()
   #state: GuardState = { kind: 'generic' }
   #stopping = 0
@@ -55,6 +57,7 @@ export class GuardedSandbox implements AsyncDisposable {
   constructor(sandbox: Sandbox, options: GuardOptions) {
     this.#sandbox = sandbox
     this.#options = options
+    this.#deadlines = new Deadlines(options.clock, this.#calls)
     void sandbox.ended.then((termination) => this.#ended(termination))
   }
 
@@ -128,19 +131,28 @@ export class GuardedSandbox implements AsyncDisposable {
       onQuiet()
       return Promise.resolve({ kind: 'cancelled' })
     }
-    if (this.#quietListeners.size >= this.#options.maxConcurrency) {
+    if (this.#calls.size >= this.#options.maxConcurrency) {
       throw internal(`at most ${this.#options.maxConcurrency} calls in ${this.id}: received one more`)
     }
-    const call = new RunningCall(sink)
-    this.#quietListeners.set(call, onQuiet)
-    call.onStop = (stopped) => this.#onStop(call, stopped)
-    stopAtDeadline(call, invocation.version.spec.timeoutMs, this.#options.clock)
+    const limitMs = invocation.version.spec.timeoutMs
+    const limits = { limitMs, deadline: this.#options.clock.monotonic() + limitMs }
+    const call = new RunningCall(this, sink, onQuiet, limits)
+    this.#calls.add(call)
+    this.#deadlines.watch()
     stopOnCancel(call, signal)
     this.#run(invocation, call).then(
       (outcome) => this.#settled(call, outcome),
       (thrown) => this.#settled(call, { kind: 'exited', detail: `the driver failed: ${String(thrown)}` }),
     )
     return call.outcome
+  }
+
+  /** The platform ended a call: its code may go on for the grace period. */
+  onStop(call: RunningCall, outcome: Outcome): void {
+    this.#stopping += 1
+    this.onChange?.()
+    if (this.#is('draining') && this.#running() === 0) return this.#kill()
+    this.#options.clock.after(this.#options.stopGraceMs, () => void this.#graceOver(call, outcome))
   }
 
   /** No new calls; it ends when the running ones have their outcomes, at once when there are none. Idempotent. */
@@ -165,7 +177,7 @@ export class GuardedSandbox implements AsyncDisposable {
 
   #run(invocation: Invocation, call: RunningCall): Promise<Outcome> {
     try {
-      return this.#sandbox.invoke(invocation, call, call.signal)
+      return this.#sandbox.invoke(invocation, call, call)
     } catch (thrown) {
       return Promise.reject(thrown)
     }
@@ -180,23 +192,14 @@ export class GuardedSandbox implements AsyncDisposable {
   }
 
   #becameQuiet(call: RunningCall): void {
-    const onQuiet = this.#quietListeners.get(call)
-    if (onQuiet === undefined) return
-    this.#quietListeners.delete(call)
-    if (call.stopped !== undefined) this.#stopping -= 1
-    onQuiet()
-    if (call.stopped !== undefined) this.onChange?.()
-  }
-
-  #onStop(call: RunningCall, stopped: Outcome): void {
-    this.#stopping += 1
-    this.onChange?.()
-    if (this.#is('draining') && this.#running() === 0) return this.#kill()
-    this.#options.clock.after(this.#options.stopGraceMs, () => void this.#graceOver(call, stopped))
+    if (!this.#calls.delete(call)) return
+    if (call.aborted) this.#stopping -= 1
+    call.onQuiet()
+    if (call.aborted) this.onChange?.()
   }
 
   async #graceOver(call: RunningCall, stopped: Outcome): Promise<void> {
-    const stalled = (): boolean => this.#quietListeners.has(call) && !this.#is('gone')
+    const stalled = (): boolean => this.#calls.has(call) && !this.#is('gone')
     if (!stalled()) return
     const responsive = this.#running() > 0 && (await this.#responsive())
     if (!stalled()) return
@@ -214,14 +217,14 @@ export class GuardedSandbox implements AsyncDisposable {
   /** Calls whose callers still wait. */
   #running(): number {
     let count = 0
-    for (const call of this.#quietListeners.keys()) if (!call.over) count += 1
+    for (const call of this.#calls) if (!call.over) count += 1
     return count
   }
 
   #kill(forTheRunning: Outcome = { kind: 'exited', detail: 'the platform ended the sandbox' }): void {
     if (this.#is('gone')) return
     this.#state = { kind: 'gone' }
-    for (const call of this.#quietListeners.keys()) call.settle(forTheRunning)
+    for (const call of this.#calls) call.settle(forTheRunning)
     this.onChange?.()
     void this.#dispose()
   }
@@ -232,18 +235,19 @@ export class GuardedSandbox implements AsyncDisposable {
     this.onChange?.()
     const outcome = outcomeOfEnd(termination, this.#options.memoryMiB)
     const finish = (): void => {
-      for (const call of this.#quietListeners.keys()) call.settle(outcome)
+      for (const call of this.#calls) call.settle(outcome)
       void this.#dispose()
     }
-    if (this.#quietListeners.size === 0) finish()
+    if (this.#calls.size === 0) finish()
     else this.#options.clock.after(LAST_WORDS_MS, finish)
   }
 
   async #dispose(): Promise<void> {
+    this.#deadlines[Symbol.dispose]()
     try {
       await this.#sandbox[Symbol.asyncDispose]()
     } finally {
-      for (const call of this.#quietListeners.keys()) this.#becameQuiet(call)
+      for (const call of this.#calls) this.#becameQuiet(call)
       this.#disposed.resolve()
     }
   }

@@ -5,7 +5,7 @@ import { CHUNK_BYTES, type Frame, FrameError, FrameFlag, FrameType, parseJson, t
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 
-import type { LoadResult } from './driver.ts'
+import type { LoadResult, StopSignal } from './driver.ts'
 import type { FrameSocket } from './frame-socket.ts'
 import { LinkCall } from './link-call.ts'
 import { readLoadResult, readLog } from './link-messages.ts'
@@ -87,7 +87,7 @@ export class SandboxLink {
   }
 
   /** As Sandbox.invoke, but resolves with undefined when the sandbox ended under the call: the driver knows why. */
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome | undefined> {
+  invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome | undefined> {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#closed) return Promise.resolve(undefined)
     this.#nextCall = this.#nextCall === 0xffffffff ? 1 : this.#nextCall + 1

@@ -5,5 +5,5 @@ export function stopOnCancel(call: RunningCall, signal: AbortSignal): void {
   const cancel = (): void => call.stop({ kind: 'cancelled' })
   if (signal.aborted) return cancel()
   signal.addEventListener('abort', cancel, { once: true })
-  call.watch({ [Symbol.dispose]: () => signal.removeEventListener('abort', cancel) })
+  call.onceOver(() => signal.removeEventListener('abort', cancel))
 }

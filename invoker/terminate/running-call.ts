@@ -2,45 +2,64 @@
 // this one are the causes. Knows nothing of pools, and of sandboxes only that they deliver into a ResponseSink.
 import type { LogLine, ResponseHead, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#invoker/sandbox/driver'
 
-export class RunningCall implements ResponseSink {
+/** What the driver is given: where to deliver, and as its signal when to stop. */
+export class RunningCall implements ResponseSink, StopSignal {
   /** Resolves once, with the first cause of the end. Never rejects. */
   readonly outcome: Promise<Outcome>
-  /** Called once, when the platform ends the call before its code has. */
-  onStop: ((stopped: Outcome) => void) | undefined
-  readonly #code = new AbortController()
-  readonly #watches: Disposable[] = []
+  readonly limitMs: number
+  /** When its time is over; monotonic ms. */
+  readonly deadline: number
+  /** To be called once its code is over too, or the sandbox is gone. */
+  readonly onQuiet: () => void
+  readonly #guard: CallGuard
   #resolve!: (outcome: Outcome) => void
   /** Undefined once the call has its outcome: the caller hears nothing after it. */
   #sink: ResponseSink | undefined
   #progress: 'nothing' | 'head' | 'end' = 'nothing'
-  #stopped: Outcome | undefined
+  #aborted = false
+  #stopListeners: (() => void)[] | undefined
+  #endCancel: (() => void) | undefined
 
-  constructor(sink: ResponseSink) {
+  constructor(
+    guard: CallGuard,
+    sink: ResponseSink,
+    onQuiet: () => void,
+    limits: { limitMs: number; deadline: number },
+  ) {
+    this.#guard = guard
     this.#sink = sink
+    this.onQuiet = onQuiet
+    this.limitMs = limits.limitMs
+    this.deadline = limits.deadline
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve
     })
-  }
-
-  /** Aborts when the code is to stop. */
-  get signal(): AbortSignal {
-    return this.#code.signal
   }
 
   get over(): boolean {
     return this.#sink === undefined
   }
 
-  /** What the platform ended it with before its code was over. */
-  get stopped(): Outcome | undefined {
-    return this.#stopped
+  /** Whether the platform ended it before its code was over. */
+  get aborted(): boolean {
+    return this.#aborted
   }
 
-  /** Something that watches for a cause; disposed of when the call is over. */
-  watch(watch: Disposable): void {
-    if (this.over) watch[Symbol.dispose]()
-    else this.#watches.push(watch)
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#stopListeners ??= []
+    this.#stopListeners.push(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#stopListeners = this.#stopListeners?.filter((other) => other !== listener)
+  }
+
+  /** Called when the call is over, to watch for a cancel no longer. */
+  onceOver(endCancel: () => void): void {
+    if (this.over) endCancel()
+    else this.#endCancel = endCancel
   }
 
   /** Gives the call its outcome, unless it has one. */
@@ -48,7 +67,7 @@ export class RunningCall implements ResponseSink {
     if (this.#sink === undefined) return false
     const answer = outcome.kind === 'responded' ? this.#checked(outcome) : outcome
     this.#sink = undefined
-    for (const watch of this.#watches) watch[Symbol.dispose]()
+    this.#endCancel?.()
     this.#resolve(answer)
     return true
   }
@@ -56,9 +75,9 @@ export class RunningCall implements ResponseSink {
   /** As `settle`, and tells the code to stop. */
   stop(outcome: Outcome): void {
     if (!this.settle(outcome)) return
-    this.#stopped = outcome
-    this.#code.abort()
-    this.onStop?.(outcome)
+    this.#aborted = true
+    for (const listener of this.#stopListeners ?? []) listener()
+    this.#guard.onStop(this, outcome)
   }
 
   head(head: ResponseHead, whole: Uint8Array | undefined): void {
@@ -87,4 +106,9 @@ export class RunningCall implements ResponseSink {
     if (this.#progress === 'head') this.end()
     return outcome
   }
+}
+
+/** Who is told that the platform ended a call before its code has. */
+export interface CallGuard {
+  onStop(call: RunningCall, outcome: Outcome): void
 }

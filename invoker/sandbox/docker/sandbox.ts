@@ -9,7 +9,7 @@ import type { Outcome } from '#core/outcome'
 import { PACK_PATH, packFiles } from '#core/pack'
 import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 
-import type { Code, LoadResult, Sandbox, Termination } from '../driver.ts'
+import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
 import type { FrameSocket } from '../frame-socket.ts'
 import type { SandboxLink } from '../link.ts'
 import type { AgentSocket } from './agent-socket.ts'
@@ -71,7 +71,7 @@ export class DockerSandbox implements Sandbox {
     return { loaded: false, failure: { type: 'SandboxEnded', message } }
   }
 
-  async invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+  async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const outcome = await this.#parts.link.invoke(invocation, sink, signal)
     return outcome ?? outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
   }

@@ -4,7 +4,7 @@ import { newSandboxId, type SandboxId } from '#core/ids'
 import type { Invocation, LogLine, ResponseSink } from '#core/invocation'
 import type { FunctionFailure, Outcome } from '#core/outcome'
 
-import type { Code, LoadResult, Sandbox, SandboxSpec, Termination } from '../driver.ts'
+import type { Code, LoadResult, Sandbox, SandboxSpec, StopSignal, Termination } from '../driver.ts'
 import type { FakeCall, FakeProgram } from './program.ts'
 import type { FakeScript } from './script.ts'
 
@@ -59,10 +59,13 @@ export class FakeSandbox implements Sandbox {
     }
   }
 
-  async invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+  async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const over = Promise.withResolvers<Outcome>()
     this.#calls.add(over)
-    const call = new Call(this, invocation, { sink, signal, memory: this.#memory, clock: this.#clock })
+    const stop = new AbortController()
+    signal.addEventListener('abort', () => stop.abort())
+    if (signal.aborted) stop.abort()
+    const call = new Call(this, invocation, { sink, signal: stop.signal, memory: this.#memory, clock: this.#clock })
     void this.#perform(call).then(over.resolve)
     const outcome = await over.promise
     this.#calls.delete(over)

@@ -6,7 +6,7 @@ import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 
-import type { Code, LoadResult, Sandbox, Termination } from '../driver.ts'
+import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
 import type { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
 import { ControlType, MAX_INSTANCES, type WasmLoadHead } from './control.ts'
@@ -85,7 +85,7 @@ export class WasmSandbox implements Sandbox {
     return result ?? { loaded: false, failure: { type: 'LoadError', message: `the sandbox ended: ${this.#detail()}` } }
   }
 
-  async invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+  async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const outcome = await this.#link.invoke(invocation, sink, signal)
     if (outcome !== undefined) return outcome
     if (this.#termination?.cause === 'out-of-memory') {
