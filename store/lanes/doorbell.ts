@@ -54,9 +54,11 @@ export class Doorbell implements Disposable {
   readonly #context: DoorbellContext
   /** To be rung at the end of this turn of the event loop. */
   readonly #ringing = new Set<FunctionName>()
+  #isFlushDue = false
   /** Delays that end soon, by lane: the earliest. */
   readonly #delays = new Map<FunctionName, { readonly at: number; readonly timer: Disposable }>()
   readonly #watched = new Map<FunctionName, WatchedLane>()
+  #retry: Disposable | undefined
   #listeners = 0
   #closed = false
 
@@ -64,10 +66,12 @@ export class Doorbell implements Disposable {
     this.#context = context
   }
 
-  /** Not durable, and never throws: the sweep makes up for a bell that Redis did not get. */
+  /** Never throws. While Redis is away it is tried again; should this process end before, the sweep rings. */
   ring(name: FunctionName): void {
-    if (this.#ringing.size === 0) setImmediate(() => void this.#flush())
     this.#ringing.add(name)
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    setImmediate(() => void this.#flush())
   }
 
   /** Rings at a time, ms since the epoch; the sweep does it when this process is gone by then. */
@@ -163,6 +167,7 @@ export class Doorbell implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true
+    this.#retry?.[Symbol.dispose]()
     for (const name of [...this.#delays.keys(), ...this.#watched.keys()]) this.forget(name)
   }
 
@@ -213,6 +218,7 @@ export class Doorbell implements Disposable {
   }
 
   async #flush(): Promise<void> {
+    this.#isFlushDue = false
     const names = [...this.#ringing]
     this.#ringing.clear()
     if (names.length === 0) return
@@ -221,7 +227,10 @@ export class Doorbell implements Disposable {
     try {
       await runScript(redis, RING, [keys.bells, keys.due], [now, now + sweepMs, ...names])
     } catch {
-      // The sweep finds what waits.
+      for (const name of names) this.#ringing.add(name)
+      if (this.#closed || this.#isFlushDue) return
+      this.#isFlushDue = true
+      this.#retry = clock.after(RETRY_MS, () => void this.#flush())
     }
   }
 }
