@@ -103,19 +103,19 @@ class Call {
   }
 
   /** @param body text, bytes or a ReadableStream of bytes */
-  respond({ status, headers, body }) {
+  respond({ status, headers, body: given }) {
     if (this.#answered) return
+    // Short text goes into a frame as it is.
+    const body = typeof given === 'string' && given.length > INLINE_BYTES / 4 ? Buffer.from(given) : given
     const head = JSON.stringify({ status, headers })
     if (this.#head.method === 'HEAD' || this.#cancelled) {
       if (typeof body.cancel === 'function') body.cancel().catch(() => {})
       this.#finish(TYPE.head, NOTHING, head)
-    } else if (typeof body === 'string' && body.length <= INLINE_BYTES / 4) {
-      this.#finish(TYPE.head, body, head)
-    } else if (typeof body !== 'string' && body.length <= INLINE_BYTES) {
+    } else if (body.length <= INLINE_BYTES) {
       this.#finish(TYPE.head, body, head)
     } else {
       this.#send(TYPE.head, NOTHING, head)
-      const sent = body instanceof ReadableStream ? this.#pipe(body) : this.#sendWhole(Buffer.from(body))
+      const sent = body instanceof ReadableStream ? this.#pipe(body) : this.#sendChunk(body)
       sent.then(
         () => this.#finish(TYPE.body, NOTHING),
         (error) => this.fail(error),
@@ -164,10 +164,6 @@ class Call {
       if (done) return
       await this.#sendChunk(bytesOf(value))
     }
-  }
-
-  async #sendWhole(bytes) {
-    await this.#sendChunk(bytes)
   }
 
   async #sendChunk(bytes) {

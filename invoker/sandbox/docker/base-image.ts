@@ -1,4 +1,5 @@
 // Makes a base image without a registry: the programs of this machine with their libraries, imported as a tar stream.
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -9,6 +10,7 @@ import type Docker from 'dockerode'
 import { pack, type Pack } from 'tar-stream'
 
 import { filesOf, type ImageFiles } from './closure.ts'
+import { LABELS } from './labels.ts'
 import type { ContainerRuntime } from './recipes.ts'
 import { readReports } from './streams.ts'
 
@@ -23,25 +25,49 @@ const MIB = 1024 * 1024
 export interface BaseImageOptions {
   readonly docker: Docker
   readonly runtime: ContainerRuntime
-  /** `repository:tag` that the image gets. */
-  readonly name: string
-  readonly labels: Readonly<Record<string, string>>
   readonly onProgress: (message: string) => void
 }
 
-/** @throws Error in words for people */
-export async function makeBaseImage(options: BaseImageOptions, signal: AbortSignal): Promise<void> {
-  const { docker, runtime, name, labels, onProgress } = options
-  onProgress(`making a base image from the ${runtime === 'node' ? 'node' : 'python3'} of this machine`)
+/**
+ * The name of the image, made now unless there is one of the same programs.
+ * @throws Error in words for people
+ */
+export async function makeBaseImage(options: BaseImageOptions, signal: AbortSignal): Promise<string> {
+  const { docker, runtime, onProgress } = options
   const files = await filesOf(runtime)
+  const repo = `hearth/base-${runtime}`
+  const tag = await identityOf(files)
+  const name = `${repo}:${tag}`
+  if (await imageExists(docker, name)) return name
+  onProgress(`making a base image from the ${runtime === 'node' ? 'node' : 'python3'} of this machine`)
   const archive = pack()
-  const [repo, tag] = name.split(':')
-  const changes = [`ENV PATH=${PATH}`, ...Object.entries(labels).map(([key, value]) => `LABEL ${key}=${value}`)]
+  const changes = [`ENV PATH=${PATH}`, `LABEL ${LABELS.image}=base-${runtime}`]
   const written = writeFiles(archive, files, onProgress)
   written.catch((error: Error) => archive.destroy(error))
   const reports = await docker.importImage(Readable.from(archive), { repo, tag, changes })
   await readReports(reports, () => {}, signal)
   await written
+  return name
+}
+
+export async function imageExists(docker: Docker, name: string): Promise<boolean> {
+  try {
+    await docker.getImage(name).inspect()
+    return true
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode === 404) return false
+    throw error
+  }
+}
+
+/** Changes when a program or a library is replaced, without reading them all. */
+async function identityOf(files: ImageFiles): Promise<string> {
+  const hash = createHash('sha256')
+  for (const [path, source] of files) {
+    const { size, mtimeMs } = await stat(source)
+    hash.update(`${path}\n${source}\n${size}\n${mtimeMs}\n`)
+  }
+  return hash.digest('hex').slice(0, 16)
 }
 
 async function writeFiles(archive: Pack, files: ImageFiles, onProgress: (message: string) => void): Promise<void> {

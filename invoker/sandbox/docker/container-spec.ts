@@ -7,7 +7,8 @@ import { seccompProfile } from './seccomp.ts'
 
 /** Where the agents dial. */
 const AGENT_SOCKET = '/run/hearth/agent.sock'
-const PIDS = 256
+/** Beside one thread per call. */
+const PIDS = 128
 const OPEN_FILES = 4096
 const MIB = 1024 * 1024
 const NANO_CPUS = 1_000_000_000
@@ -17,6 +18,8 @@ export interface ContainerPlan {
   readonly image: string
   readonly runtime: ContainerRuntime
   readonly memoryMiB: number
+  /** Calls at the same time. */
+  readonly concurrency: number
   /** On this machine; appears as a file in the container. */
   readonly socketPath: string
   readonly labels: { readonly installation: string; readonly process: string }
@@ -59,7 +62,7 @@ function hostConfig(plan: ContainerPlan): HostConfig & { CgroupnsMode: 'private'
     SecurityOpt: ['no-new-privileges', `seccomp=${seccomp}`],
     ReadonlyRootfs: true,
     // The file and not its folder, read-only: connecting needs no more, and nothing can be left on the host's disk.
-    Binds: [`${plan.socketPath}:${AGENT_SOCKET}:ro`],
+    Mounts: [{ Type: 'bind', Source: plan.socketPath, Target: AGENT_SOCKET, ReadOnly: true }],
     Tmpfs: {
       '/tmp': `rw,noexec,nosuid,nodev,mode=1777,size=${Math.max(16, Math.floor(plan.memoryMiB / 4))}m`,
       // Code, native modules too: they need exec.
@@ -68,7 +71,7 @@ function hostConfig(plan: ContainerPlan): HostConfig & { CgroupnsMode: 'private'
     Memory: memory,
     MemorySwap: memory,
     NanoCpus: NANO_CPUS,
-    PidsLimit: PIDS,
+    PidsLimit: PIDS + plan.concurrency,
     Ulimits: [
       { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
       { Name: 'core', Soft: 0, Hard: 0 },

@@ -25,6 +25,7 @@ export interface Creation {
   readonly image: string
   readonly runtime: ContainerRuntime
   readonly memoryMiB: number
+  readonly concurrency: number
 }
 
 export interface CreationContext {

@@ -85,7 +85,7 @@ class DockerDriver implements SandboxDriver {
   async create(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     const runtime = containerRuntime(spec)
     const either = AbortSignal.any([signal, this.#closing.signal])
-    const creating = this.#create(runtime, spec.memoryMiB, either)
+    const creating = this.#create(runtime, spec, either)
     this.#creating.add(creating)
     try {
       const sandbox = await creating
@@ -113,10 +113,14 @@ class DockerDriver implements SandboxDriver {
     this.#context.terminations[Symbol.dispose]()
   }
 
-  async #create(runtime: ContainerRuntime, memoryMiB: number, signal: AbortSignal): Promise<Sandbox> {
+  async #create(
+    runtime: ContainerRuntime,
+    { memoryMiB, concurrency }: SandboxSpec,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
     const image = await aborted(this.#images.ensure(runtime), signal)
     using _permit = await this.#starts.acquire(signal)
-    const creation = { id: newSandboxId('docker'), image, runtime, memoryMiB }
+    const creation = { id: newSandboxId('docker'), image, runtime, memoryMiB, concurrency }
     try {
       return await createSandbox(creation, this.#context, signal)
     } catch (error) {

@@ -12,7 +12,7 @@ import { type Clock, systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import { within } from '#invoker/within'
 
-import { makeBaseImage } from './base-image.ts'
+import { imageExists, makeBaseImage } from './base-image.ts'
 import { LABELS } from './labels.ts'
 import { type ContainerRuntime, type Recipe, RECIPES } from './recipes.ts'
 import { readReports } from './streams.ts'
@@ -71,9 +71,10 @@ export class RuntimeImages {
       const files = await readFiles(recipe.dir)
       const hash = contentHash(runtime, recipe, files)
       const name = `hearth/${runtime}:${hash}`
-      if (await this.#exists(name)) return name
+      if (await imageExists(this.#docker, name)) return name
       const base = await this.#base(runtime, recipe)
       await this.#build(runtime, { name, base, files })
+      await this.#prune(runtime, [name, base])
       return name
     } catch (cause) {
       const detail = `the image of the ${runtime} runtime cannot be built: ${(cause as Error).message}`
@@ -98,16 +99,12 @@ export class RuntimeImages {
   }
 
   async #base(runtime: ContainerRuntime, recipe: Recipe): Promise<string> {
-    if (await this.#exists(recipe.base)) return recipe.base
+    if (await imageExists(this.#docker, recipe.base)) return recipe.base
     const refused = await this.#pull(recipe.base)
     if (refused === undefined) return recipe.base
     this.#tell(`${recipe.base} cannot be pulled (${refused})`)
-    const name = `hearth/base-${runtime}:${process.version.slice(1)}`
-    if (await this.#exists(name)) return name
-    const labels = { [LABELS.image]: `base-${runtime}` }
     const onProgress = (message: string): void => this.#tell(message)
-    await makeBaseImage({ docker: this.#docker, runtime, name, labels, onProgress }, this.#closing.signal)
-    return name
+    return makeBaseImage({ docker: this.#docker, runtime, onProgress }, this.#closing.signal)
   }
 
   /** Why it could not be had, or undefined when it is there. Gives up soon where there is no registry. */
@@ -138,13 +135,18 @@ export class RuntimeImages {
     }
   }
 
-  async #exists(name: string): Promise<boolean> {
-    try {
-      await this.#docker.getImage(name).inspect()
-      return true
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode === 404) return false
-      throw error
+  /** Removes what earlier versions of Hearth or of this machine's programs have built, as far as nothing uses it. */
+  async #prune(runtime: ContainerRuntime, current: readonly string[]): Promise<void> {
+    for (const kind of [runtime, `base-${runtime}`]) {
+      const images = await this.#docker.listImages({ filters: { label: [`${LABELS.image}=${kind}`] } })
+      for (const { Id: id, RepoTags: tags } of images) {
+        if (tags?.some((tag) => current.includes(tag)) === true) continue
+        // 409: a container or another image needs it.
+        await this.#docker
+          .getImage(id)
+          .remove({})
+          .catch(() => {})
+      }
     }
   }
 

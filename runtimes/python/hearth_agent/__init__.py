@@ -1,0 +1,1 @@
+"""The agent of the python runtime: serve.py is where to start."""
