@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
 import { fixedKeepAlive } from './pool/keep-alive.ts'
 import { SandboxPool } from './pool/pool.ts'
 import { type AbsentDriver, Starter } from './pool/starter.ts'
+import type { Stock } from './pool/stem-cells.ts'
 import type { SandboxDriver } from './sandbox/driver.ts'
 
 export interface LocalInvokerOptions {
@@ -22,6 +23,8 @@ export interface LocalInvokerOptions {
   /** Per function version. */
   readonly maxWaiting: number
   readonly maxWaitMs: number
+  /** Generic sandboxes to keep ready, by kind. Default: none. */
+  readonly stocks?: readonly Stock[]
 }
 
 /** More creates at once gain nothing on one machine (design.md §6). */
@@ -33,7 +36,7 @@ const PROBE_MS = 200
 
 /** The drivers stay the caller's: to be disposed of after `drain`. */
 export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
-  const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs } = options
+  const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs, stocks = [] } = options
   const starter = new Starter({
     drivers,
     absent,
@@ -44,6 +47,15 @@ export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
     stopGraceMs: STOP_GRACE_MS,
     probeMs: PROBE_MS,
   })
-  const pool = new SandboxPool({ clock, log, starter, keepAlive: fixedKeepAlive, memoryMiB, maxWaiting, maxWaitMs })
+  const pool = new SandboxPool({
+    clock,
+    log,
+    starter,
+    keepAlive: fixedKeepAlive,
+    memoryMiB,
+    maxWaiting,
+    maxWaitMs,
+    stocks,
+  })
   return new Dispatcher({ clock, limits, drivers, absent, pool })
 }

@@ -1,8 +1,8 @@
 // What the pools of all versions on one invoker share: memory, the eviction clock, generic sandboxes. The seam between
 // version-pool.ts and pool.ts.
 import type { Clock } from '#core/clock'
-import type { FunctionSpec } from '#core/function'
 import type { Log } from '#invoker/log'
+import type { SandboxSpec } from '#invoker/sandbox/driver'
 
 import type { Evictable } from './evict.ts'
 import type { KeepAlivePolicy } from './keep-alive.ts'
@@ -31,7 +31,7 @@ export interface House {
   /** Counts memory as used, or, negative, as free again. */
   charge(memoryMiB: number): void
   /** Generic sandboxes that could be specialized for this spec. */
-  generic(spec: FunctionSpec): readonly Member[]
+  generic(spec: SandboxSpec): readonly Member[]
   /** Takes a generic sandbox out of the stock, with its memory. */
   adopt(member: Member): void
   /** Idle sandboxes of all versions that may be given up. */

@@ -71,8 +71,9 @@ export class Lease implements Disposable {
   invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
     const { sandbox } = this.#member
     if (this.#used || sandbox === undefined) throw new PlatformError('internal', { detail: 'a lease is for one call' })
+    const outcome = sandbox.invoke(invocation, sink, signal, () => this.#giveBack(this, this.#member))
     this.#used = true
-    return sandbox.invoke(invocation, sink, signal, () => this.#giveBack(this, this.#member))
+    return outcome
   }
 
   [Symbol.dispose](): void {

@@ -2,10 +2,11 @@
 // version is place.ts and version-pool.ts.
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionSpec, FunctionVersion } from '#core/function'
+import type { FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
 import type { DriverName, SandboxCounts } from '#core/invoker'
 import type { Log } from '#invoker/log'
+import type { SandboxSpec } from '#invoker/sandbox/driver'
 import { within } from '#invoker/within'
 
 import { type Evictable, worth } from './evict.ts'
@@ -13,6 +14,7 @@ import type { House, Hungry } from './house.ts'
 import { type KeepAlivePolicy } from './keep-alive.ts'
 import type { Lease, Member } from './member.ts'
 import type { Starter } from './starter.ts'
+import { StemCells, type Stock } from './stem-cells.ts'
 import { type Admission, VersionPool } from './version-pool.ts'
 
 export interface PoolOptions {
@@ -25,6 +27,8 @@ export interface PoolOptions {
   /** Per function version. */
   readonly maxWaiting: number
   readonly maxWaitMs: number
+  /** Generic sandboxes to keep. */
+  readonly stocks: readonly Stock[]
 }
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
@@ -47,6 +51,7 @@ export class SandboxPool implements House {
   readonly #functions = new Map<FunctionName, FunctionPools>()
   readonly hungry = new Set<Hungry>()
   readonly #roomListeners = new Set<() => void>()
+  readonly #stemCells: StemCells
   #freeMiB: number
   #evictionClock = 0
   #expiryAt = Infinity
@@ -54,13 +59,14 @@ export class SandboxPool implements House {
   #hungerTimer: Disposable | undefined
   #closing: PromiseWithResolvers<void> | undefined
 
-  constructor({ clock, log, starter, keepAlive, memoryMiB, maxWaiting, maxWaitMs }: PoolOptions) {
+  constructor({ clock, log, starter, keepAlive, memoryMiB, maxWaiting, maxWaitMs, stocks }: PoolOptions) {
     this.clock = clock
     this.log = log
     this.starter = starter
     this.keepAlive = keepAlive
     this.limits = { maxWaiting, maxWaitMs }
     this.#freeMiB = memoryMiB
+    this.#stemCells = new StemCells({ clock, log, starter, stocks, memory: this })
   }
 
   get freeMiB(): number {
@@ -131,21 +137,25 @@ export class SandboxPool implements House {
     this.#expiryTimer?.[Symbol.dispose]()
     this.#hungerTimer?.[Symbol.dispose]()
     const closed = [...this.#pools()].map((pool) => pool.close(shuttingDown()))
-    await within(Promise.all(closed), DISPOSE_MS, this.clock)
+    await within(Promise.all([...closed, this.#stemCells.close()]), DISPOSE_MS, this.clock)
   }
 
   charge(memoryMiB: number): void {
     this.#freeMiB -= memoryMiB
   }
 
-  generic(_spec: FunctionSpec): readonly Member[] {
-    return []
+  generic(spec: SandboxSpec): readonly Member[] {
+    return this.#stemCells.fit(spec)
   }
 
-  adopt(_member: Member): void {}
+  adopt(cell: Member): void {
+    this.#stemCells.take(cell)
+  }
 
+  /** Generic ones first: they have served nobody yet. */
   evictable(): readonly Evictable<Member>[] {
-    return [...this.#pools()].flatMap((pool) => pool.evictable())
+    const cells = [...this.#stemCells.ready()].map((cell) => ({ ...cell, clock: 0, frequency: 0, costMs: 0 }))
+    return [...cells, ...[...this.#pools()].flatMap((pool) => pool.evictable())]
   }
 
   async evict(members: readonly Member[]): Promise<void> {

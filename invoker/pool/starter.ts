@@ -3,11 +3,11 @@ import type { LocalFile } from '#core/artifact'
 import type { Diagnostic } from '#core/build'
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
+import type { FunctionVersion, RuntimeName } from '#core/function'
 import type { DriverName } from '#core/invoker'
 import type { Outcome } from '#core/outcome'
 import type { ArtifactCache } from '#invoker/artifacts'
-import type { Sandbox, SandboxDriver } from '#invoker/sandbox/driver'
+import type { Sandbox, SandboxDriver, SandboxSpec } from '#invoker/sandbox/driver'
 import { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 import { Semaphore } from '#invoker/semaphore'
 
@@ -58,7 +58,7 @@ export class Starter {
   }
 
   /** Calls at the same time in one sandbox of this spec. @throws PlatformError `driver-unavailable` */
-  slotsOf(spec: FunctionSpec): number {
+  slotsOf(spec: SandboxSpec): number {
     return Math.min(spec.concurrency, this.driverFor(spec.runtime).capabilities.maxConcurrency)
   }
 
@@ -67,13 +67,17 @@ export class Starter {
    * @throws PlatformError `driver-unavailable`, `sandbox-unavailable`, `internal`
    */
   async start(version: FunctionVersion, signal: AbortSignal): Promise<Started> {
-    const driver = this.driverFor(version.spec.runtime)
-    using _permit = await this.#starts.acquire(signal)
     const fetched = this.#options.artifacts.fetch(version.artifact, signal)
     // Looked at below; until then a rejection must not count as unhandled.
     fetched.catch(() => undefined)
-    const sandbox = this.#guard(await this.#create(driver, version.spec, signal), version.spec)
-    return await this.#load(sandbox, version, fetched, signal)
+    return this.#load(await this.create(version.spec, signal), version, fetched, signal)
+  }
+
+  /** A generic sandbox. As `start` else. */
+  async create(spec: SandboxSpec, signal: AbortSignal): Promise<GuardedSandbox> {
+    const driver = this.driverFor(spec.runtime)
+    using _permit = await this.#starts.acquire(signal)
+    return this.#guard(await this.#create(driver, spec, signal), spec)
   }
 
   /** Gives a generic sandbox this version's code. As `start` else. */
@@ -104,13 +108,13 @@ export class Starter {
     }
   }
 
-  #guard(sandbox: Sandbox, spec: FunctionSpec): GuardedSandbox {
+  #guard(sandbox: Sandbox, spec: SandboxSpec): GuardedSandbox {
     const { clock, stopGraceMs, probeMs } = this.#options
     const maxConcurrency = this.slotsOf(spec)
     return new GuardedSandbox(sandbox, { clock, stopGraceMs, probeMs, maxConcurrency, memoryMiB: spec.memoryMiB })
   }
 
-  async #create(driver: SandboxDriver, spec: FunctionSpec, signal: AbortSignal): Promise<Sandbox> {
+  async #create(driver: SandboxDriver, spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
     const { clock, startTimeoutMs } = this.#options
     const giveUp = new AbortController()
     const abandon = (): void => giveUp.abort(signal.reason)

@@ -7,6 +7,7 @@ import type { Completion } from '#core/invoker'
 import { parseSpec } from '#core/spec'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker } from '#invoker/local-invoker'
+import type { Stock } from '#invoker/pool/stem-cells'
 import { FakeDriver } from '#invoker/sandbox/fake/driver'
 import type { FakeScript } from '#invoker/sandbox/fake/script'
 import { behave } from '#test/contract/fixtures/fake'
@@ -19,6 +20,7 @@ export interface HouseOptions {
   readonly memoryMiB?: number
   readonly maxWaiting?: number
   readonly maxWaitMs?: number
+  readonly stocks?: readonly Stock[]
 }
 
 export interface TestHouse {
@@ -43,6 +45,7 @@ export function testHouse({
   memoryMiB = 100_000,
   maxWaiting = 1000,
   maxWaitMs = 30_000,
+  stocks = [],
 }: HouseOptions = {}): TestHouse {
   const clock = new ManualClock()
   const driver = new FakeDriver({ programOf: () => behave, clock, script })
@@ -57,6 +60,7 @@ export function testHouse({
     memoryMiB,
     maxWaiting,
     maxWaitMs,
+    stocks,
   })
   const call = (version: FunctionVersion, target: string, signal = new AbortController().signal): Call => {
     const sink = new Recorder()
