@@ -10,6 +10,7 @@ import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driv
 import type { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
 import { ControlType, MAX_INSTANCES, type WasmLoadHead } from './control.ts'
+import { FailurePlaces } from './failure-places.ts'
 import { SandboxEgress } from './sandbox-egress.ts'
 import type { EgressGate } from './egress.ts'
 
@@ -30,6 +31,7 @@ export class WasmSandbox implements Sandbox {
   readonly #link: SandboxLink
   readonly #egress: SandboxEgress
   readonly #ended = Promise.withResolvers<Termination>()
+  #places: FailurePlaces | undefined
   #termination: Termination | undefined
 
   constructor(options: WasmSandboxOptions) {
@@ -81,12 +83,16 @@ export class WasmSandbox implements Sandbox {
     } catch (error) {
       return { loaded: false, failure: { type: 'RangeError', message: (error as Error).message } }
     }
+    this.#places = new FailurePlaces(files)
     const result = await this.#link.load(head, undefined)
     return result ?? { loaded: false, failure: { type: 'LoadError', message: `the sandbox ended: ${this.#detail()}` } }
   }
 
   async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const outcome = await this.#link.invoke(invocation, sink, signal)
+    if (outcome?.kind === 'failed' && this.#places !== undefined) {
+      return { kind: 'failed', failure: await this.#places.locate(outcome.failure) }
+    }
     if (outcome !== undefined) return outcome
     if (this.#termination?.cause === 'out-of-memory') {
       return { kind: 'out-of-memory', limitMiB: invocation.version.spec.memoryMiB }

@@ -33,7 +33,8 @@ export class Call {
   readonly number: number
   readonly head: InvokeHead
   readonly body: BodyQueue
-  readonly #cancel = new AbortController()
+  /** What runs the call: told when nobody wants it any more. */
+  onStop: (() => void) | undefined
   readonly #options: CallOptions
   #read = 0
   #outWindow = WINDOW_BYTES
@@ -46,6 +47,7 @@ export class Call {
   /** Wanted, and sent once everything before it has been. */
   #endWanted = false
   #doneWanted = false
+  #cancelled = false
   #over = false
 
   constructor(options: CallOptions) {
@@ -55,9 +57,9 @@ export class Call {
     this.body = new BodyQueue((bytes) => this.#grant(bytes))
   }
 
-  /** Aborts when the caller does not want the call any more. */
-  get cancelled(): AbortSignal {
-    return this.#cancel.signal
+  /** Whether the caller does not want it any more. */
+  get cancelled(): boolean {
+    return this.#cancelled
   }
 
   get over(): boolean {
@@ -74,8 +76,10 @@ export class Call {
   }
 
   cancel(): void {
+    if (this.#cancelled) return
+    this.#cancelled = true
     this.body.close()
-    this.#cancel.abort()
+    this.onStop?.()
   }
 
   /** The whole response at once, and the end of the call when `done`. */
@@ -107,6 +111,7 @@ export class Call {
     this.#sentBytes += bytes.length
     if (this.#sentBytes > MAX_BODY_BYTES) {
       this.fail({ type: 'ResponseTooLarge', message: `a response body has at most ${MAX_BODY_BYTES} bytes` })
+      this.onStop?.()
       return undefined
     }
     this.#queued.push(bytes)

@@ -31,11 +31,14 @@ export class EgressClient implements Egress {
     const header = { flags: FrameFlag.none, channel: this.#channel, call: number }
     this.#socket.send({ ...header, type: ControlType.egress }, body, JSON.stringify(head))
     return new Promise((resolve) => {
-      this.#waiting.set(number, resolve)
       const onAbort = (): void => {
         if (this.#waiting.delete(number)) this.#socket.send({ ...header, type: ControlType.forget })
       }
       signal.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.set(number, (result) => {
+        signal.removeEventListener('abort', onAbort)
+        resolve(result)
+      })
     })
   }
 

@@ -57,14 +57,14 @@ class FunctionHost {
   readonly #context: GuestContext
   readonly #clock: Clock = systemClock
   readonly wasi: Wasi
-  #cancelAsked = false
+  /** Who wants to be told of the cancelling of the call. */
+  readonly #cancelListeners: (() => void)[] = []
 
   constructor(context: GuestContext, cores: Cores) {
     this.wasi = createWasi({
       env: context.spec.env,
       egress: context.egress,
       log: (stream, text) => this.call?.log(stream, text),
-      signal: () => this.call?.cancelled ?? AbortSignal.abort(),
     })
     this.#context = context
     this.cores = cores
@@ -88,14 +88,15 @@ class FunctionHost {
     return { 'hearth:js/host': host, ...this.wasi.imports }
   }
 
-  /** Whether the guest will notice that its call is cancelled. */
-  get listening(): boolean {
-    return this.#cancelAsked
-  }
-
   begin(call: Call): void {
     this.call = call
-    this.#cancelAsked = false
+    this.#cancelListeners.length = 0
+  }
+
+  /** Tells the guest that its call is cancelled. @returns false when it does not want to know */
+  cancel(): boolean {
+    for (const listener of this.#cancelListeners) listener()
+    return this.#cancelListeners.length > 0
   }
 
   #fetch(outgoing: OutgoingRequest): Promise<FetchResult> {
@@ -109,17 +110,13 @@ class FunctionHost {
   }
 
   #cancelled(): Promise<number> {
-    this.#cancelAsked = true
-    const signal = this.call?.cancelled
     return this.#future((settle) => {
-      const onAbort = (): void => settle(1)
-      if (signal?.aborted === true) queueMicrotask(onAbort)
-      else signal?.addEventListener('abort', onAbort, { once: true })
-      return { [Symbol.dispose]: () => signal?.removeEventListener('abort', onAbort) }
+      this.#cancelListeners.push(() => settle(1))
+      return undefined
     })
   }
 
-  #future<T>(start: (settle: (value: T) => void) => Disposable): Promise<T> {
+  #future<T>(start: (settle: (value: T) => void) => Disposable | undefined): Promise<T> {
     this.futuresMade++
     return this.futures.make(start)
   }
@@ -141,16 +138,15 @@ class FunctionInstance implements GuestInstance {
 
   async run(call: Call): Promise<void> {
     const body = await call.body.readAll(MAX_BODY_BYTES)
-    if (call.cancelled.aborted) return call.stopped()
+    if (call.cancelled) return call.stopped()
     if (body === undefined) {
       return call.fail({ type: 'RequestTooLarge', message: `a request body has at most ${MAX_BODY_BYTES} bytes` })
     }
     this.#host.begin(call)
     const stopped = Promise.withResolvers<void>()
-    const onCancel = (): void => this.#stop(call, stopped.resolve)
-    call.cancelled.addEventListener('abort', onCancel, { once: true })
+    call.onStop = () => this.#stop(call, stopped.resolve)
     await Promise.race([this.#handleCall(call, body), stopped.promise])
-    call.cancelled.removeEventListener('abort', onCancel)
+    call.onStop = undefined
     this.#host.call = undefined
   }
 
@@ -181,11 +177,11 @@ class FunctionInstance implements GuestInstance {
     }
     try {
       const response = await this.#handle(request)
-      if (call.cancelled.aborted) return call.stopped()
+      if (call.cancelled) return call.stopped()
       if (response.status === 0) call.done()
       else call.respond(response.status, response.headers, response.body, true)
     } catch (thrown) {
-      if (call.cancelled.aborted) return call.stopped()
+      if (call.cancelled) return call.stopped()
       this.#fail(call, thrown)
     }
   }
@@ -203,12 +199,14 @@ class FunctionInstance implements GuestInstance {
 
   /** The guest is not running now, or this would not run: when it does not stop by itself, it never goes on. */
   #stop(call: Call, onStopped: () => void): void {
-    const stop = (): void => {
-      if (!call.over) this.#broken = true
+    const giveUp = (): void => {
+      // It has stopped by itself, and the instance may be at work for another call.
+      if (call.onStop === undefined) return
+      this.#broken = true
       call.stopped()
       onStopped()
     }
-    if (this.#host.listening) systemClock.after(CANCEL_GRACE_MS, stop)
-    else stop()
+    if (this.#host.cancel()) systemClock.after(CANCEL_GRACE_MS, giveUp)
+    else giveUp()
   }
 }

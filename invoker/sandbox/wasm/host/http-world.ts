@@ -44,7 +44,6 @@ class HttpInstance implements GuestInstance {
       env: context.spec.env,
       egress: context.egress,
       log: (stream, text) => this.#call?.log(stream, text),
-      signal: () => this.#call?.cancelled ?? AbortSignal.abort(),
     })
   }
 
@@ -56,8 +55,7 @@ class HttpInstance implements GuestInstance {
   async run(call: Call): Promise<void> {
     this.#call = call
     // A guest that waits is stopped where it does; one that runs is not interrupted by this, nor would this run.
-    const onCancel = (): void => this.abandon()
-    call.cancelled.addEventListener('abort', onCancel, { once: true })
+    call.onStop = () => this.abandon()
     try {
       await this.#handler!.handle(this.#requestOf(call), new ResponseOutparam((result) => this.#respond(call, result)))
       this.wasi.endLines()
@@ -66,7 +64,7 @@ class HttpInstance implements GuestInstance {
       this.wasi.endLines()
       this.#fail(call, thrown)
     }
-    call.cancelled.removeEventListener('abort', onCancel)
+    call.onStop = undefined
     this.#call = undefined
   }
 
@@ -111,7 +109,7 @@ class HttpInstance implements GuestInstance {
 
   #fail(call: Call, thrown: unknown): void {
     this.#broken = true
-    if (call.cancelled.aborted) return call.stopped()
+    if (call.cancelled) return call.stopped()
     const memory = { bytes: this.cores.memoryBytes, limitMiB: this.#context.spec.memoryMiB }
     const failure = failureOf(thrown)
     const end = endOf(thrown, failure, memory)

@@ -48,7 +48,7 @@ class CommandInstance implements GuestInstance {
 
   async run(call: Call): Promise<void> {
     const input = await call.body.readAll(MAX_BODY_BYTES)
-    if (call.cancelled.aborted) return call.stopped()
+    if (call.cancelled) return call.stopped()
     if (input === undefined) {
       return call.fail({ type: 'RequestTooLarge', message: `a request body has at most ${MAX_BODY_BYTES} bytes` })
     }
@@ -59,10 +59,9 @@ class CommandInstance implements GuestInstance {
       input,
       write: (fd, bytes) => (fd === 1 ? response.write(bytes) : stderr.write(bytes)),
     }
-    const onCancel = (): void => this.#waits.abandon()
-    call.cancelled.addEventListener('abort', onCancel, { once: true })
+    call.onStop = () => this.#waits.abandon()
     const thrown = await this.#start()
-    call.cancelled.removeEventListener('abort', onCancel)
+    call.onStop = undefined
     stderr.end()
     this.#conclude(call, response, thrown)
   }
@@ -91,7 +90,7 @@ class CommandInstance implements GuestInstance {
   }
 
   #conclude(call: Call, response: CgiResponse, thrown: unknown): void {
-    if (call.cancelled.aborted) return call.stopped()
+    if (call.cancelled) return call.stopped()
     // A command that answered and then says by its exit code that all was not well has answered.
     if (thrown === undefined || (thrown instanceof GuestExit && response.began)) {
       response.end()

@@ -17,8 +17,6 @@ import type { Waits } from './waits.ts'
 export interface HttpOptions {
   readonly egress: Egress
   readonly waits: Waits
-  /** Aborts when the call is over. */
-  readonly signal: () => AbortSignal
 }
 
 /** result<incoming-response, error-code> within result<_> within option: there, taken for the first time. */
@@ -59,12 +57,12 @@ class FutureIncomingResponse {
   }
 }
 
-export function httpImports({ egress, waits, signal }: HttpOptions): Record<string, object> {
+export function httpImports({ egress, waits }: HttpOptions): Record<string, object> {
   const send = async (request: OutgoingRequest): Promise<EgressResponse | string> => {
     const body = await waits.until(collectBody(request))
     const headers = request.headers().pairs()
     const method = methodName(request.method())
-    return egress.fetch({ method, url: request.url(), headers, body, redirect: 'manual' }, signal())
+    return egress.fetch({ method, url: request.url(), headers, body, redirect: 'manual' }, waits.signal)
   }
   return {
     'wasi:http/types': {

@@ -14,8 +14,6 @@ export interface WasiOptions {
   /** Takes what the guest prints, line by line. */
   readonly log: (stream: 'stdout' | 'stderr', text: string) => void
   readonly egress: Egress
-  /** Aborts when the call that runs now is over. */
-  readonly signal: () => AbortSignal
 }
 
 export interface Wasi {
@@ -25,7 +23,7 @@ export interface Wasi {
   readonly waits: Waits
 }
 
-export function createWasi({ env, log, egress, signal }: WasiOptions): Wasi {
+export function createWasi({ env, log, egress }: WasiOptions): Wasi {
   const waits = new Waits()
   const stdout = createLineWriter((text) => log('stdout', text))
   const stderr = createLineWriter((text) => log('stderr', text))
@@ -38,7 +36,7 @@ export function createWasi({ env, log, egress, signal }: WasiOptions): Wasi {
       }),
       ...clockImports(waits),
       ...randomImports(),
-      ...httpImports({ egress, waits, signal }),
+      ...httpImports({ egress, waits }),
       'wasi:io/error': { Error: IoError },
       'wasi:io/poll': { Pollable, poll },
       'wasi:io/streams': { InputStream, OutputStream },

@@ -2,7 +2,15 @@
 
 export class Waits {
   readonly #rejects = new Set<(reason: Error) => void>()
+  #abort: AbortController | undefined
   #abandoned = false
+
+  /** Aborts when the guest is given up. Made when it is asked for: few guests need it. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#abandoned) this.#abort.abort()
+    return this.#abort.signal
+  }
 
   /** The same promise, but it rejects when the guest is given up: the glue then throws into the guest. */
   until<T>(promise: Promise<T>): Promise<T> {
@@ -16,6 +24,7 @@ export class Waits {
 
   abandon(): void {
     this.#abandoned = true
+    this.#abort?.abort()
     for (const reject of this.#rejects) reject(new Error('the call is over'))
     this.#rejects.clear()
   }
