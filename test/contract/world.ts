@@ -9,7 +9,7 @@ import { digestOf, versionDigest } from '#core/digest'
 import { PlatformError } from '#core/errors'
 import type { FunctionVersion, RuntimeName } from '#core/function'
 import { type Digest, newInvocationId, parseFunctionName, parseVersionNumber } from '#core/ids'
-import type { HeaderList, Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
+import type { Body, HeaderList, Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
 import type { Completion } from '#core/invoker'
 import { parseSpec } from '#core/spec'
 import { ArtifactCache } from '#invoker/artifacts'
@@ -43,7 +43,7 @@ export interface Reply {
 export interface Request {
   readonly method?: string
   readonly headers?: HeaderList
-  readonly body?: Uint8Array
+  readonly body?: Body
   readonly signal?: AbortSignal
 }
 

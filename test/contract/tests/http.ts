@@ -28,6 +28,19 @@ export const httpTests = {
   'passes every byte value and invalid UTF-8 unchanged': (world: World) =>
     expectEcho(world, Buffer.from([...Array(256).keys(), 0xff, 0xfe, 0xc3, 0x28, 0xed, 0xa0, 0x80, 0x00])),
 
+  'reads a request body that comes in pieces': async (world: World) => {
+    const pieces = [pattern(10), pattern(200_000), new Uint8Array(), pattern(70_000)]
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (const piece of pieces) {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        yield piece
+      }
+    }
+    const reply = await world.call(await world.shared(), '/echo', { method: 'POST', body: body() })
+    expect(reply.completion.outcome).toEqual({ kind: 'responded', status: 200 })
+    expect(Buffer.compare(reply.body, Buffer.concat(pieces))).toBe(0)
+  },
+
   'passes method, path and query': async (world: World) => {
     const version = await world.shared()
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
