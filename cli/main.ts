@@ -88,5 +88,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed),
   )
+  // The timers of the clock keep no process alive, and a command may wait for nothing else.
+  const { port1: awake } = new MessageChannel()
+  awake.ref()
   process.exitCode = await runCli(process.argv.slice(2), processTerminal(interrupted.signal))
+  awake.close()
 }

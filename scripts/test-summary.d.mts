@@ -11,6 +11,8 @@ export interface Summary {
   readonly passed: number
   readonly failed: number
   readonly skipped: readonly string[]
+  /** What a contract suite says a driver is not made for, with the reason. */
+  readonly notApplicable: readonly string[]
   readonly lines: readonly string[]
 }
 export declare function summarize(report: TestReport | undefined, toPath: (name: string) => string): Summary

@@ -7,6 +7,9 @@ const KINDS = [
   { label: 'contract tests', pattern: /^test\/contract\// },
 ]
 
+/** How the contract suites name what a driver is not made for: that is no gap of this machine. */
+const NOT_APPLICABLE = /^test\/contract\/.*\(not here: .+\)$/
+
 /** @param report vitest's JSON report, or undefined when there is none @param toPath makes a file name relative */
 export function summarize(report, toPath) {
   const tests = (report?.testResults ?? []).flatMap((file) =>
@@ -17,13 +20,15 @@ export function summarize(report, toPath) {
   const brokenFiles = (report?.testResults ?? []).filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   )
+  const others = tests
+    .filter(({ status }) => status !== 'passed' && status !== 'failed')
+    .map(({ path, name }) => `${path}: ${name}`)
   return {
     finished: report !== undefined,
     passed: count('passed'),
     failed: count('failed') + brokenFiles.length,
-    skipped: tests
-      .filter((test) => test.status !== 'passed' && test.status !== 'failed')
-      .map((test) => `${test.path}: ${test.name}`),
+    notApplicable: others.filter((test) => NOT_APPLICABLE.test(test)),
+    skipped: others.filter((test) => !NOT_APPLICABLE.test(test)),
     lines: KINDS.map(({ label, pattern }) => {
       const ran = tests.filter(
         (test) => test.status === 'passed' && (pattern.test(test.path) || pattern.test(test.name)),

@@ -19,7 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const VENDORS: readonly (readonly [vendor: RegExp, folders: RegExp])[] = [
   [/^(?:ioredis|bullmq)$/, /^store\//],
   [/^dockerode$/, /^invoker\/sandbox\/docker\//],
-  [/^(?:@bytecodealliance\/.*|componentize-qjs)$/, /^invoker\/sandbox\/wasm\/build\//],
+  [/^(?:@bytecodealliance\/.*|componentize-qjs)$/, /^(?:invoker\/sandbox\/wasm\/build|runtimes\/js\/starlingmonkey)\//],
   [/^esbuild$/, /^invoker\/(?:sandbox\/wasm|build)\//],
   [/^(?:fastify|@fastify\/.*)$/, /^gateway\//],
   [/^prom-client$/, /^gateway\//],
@@ -76,7 +76,7 @@ function packageOf(specifier: string): string {
 /** Packages that a file uses and that package.json does not list. */
 export function unlistedPackages(source: Source, listed: ReadonlySet<string>): readonly string[] {
   return importsOf(source)
-    .filter((specifier) => /^[@a-z]/.test(specifier) && !/^(?:node|wasi|hearth|local|env):/.test(specifier))
+    .filter((specifier) => /^[@a-z]/.test(specifier) && !/^(?:node|wasi|hearth|local|env|data):/.test(specifier))
     .map(packageOf)
     .filter((name) => !listed.has(name))
     .map((name) => `${source.path} imports ${name}, which package.json does not list`)

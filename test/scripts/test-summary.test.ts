@@ -33,6 +33,14 @@ describe('summarize()', () => {
     expect(lines).toContain('contract tests: 2 passed')
   })
 
+  it('tells what a driver is not made for from what was skipped', () => {
+    const files = { 'test/contract/wasm.test.ts': { 'echo (not here: too large)': 'skipped', other: 'skipped' } }
+    expect(summarize(report(files), path)).toMatchObject({
+      notApplicable: ['test/contract/wasm.test.ts: echo (not here: too large)'],
+      skipped: ['test/contract/wasm.test.ts: other'],
+    })
+  })
+
   it('counts a file that does not load as a failure', () => {
     expect(summarize(report({ 'test/broken.test.ts': {} }, 'failed'), path)).toMatchObject({ passed: 0, failed: 1 })
   })
