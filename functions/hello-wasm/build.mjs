@@ -4,24 +4,24 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wasm-tools'
-import asc from 'assemblyscript/asc'
+import { main as compile } from 'assemblyscript/asc'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 let core
-const { error, stderr } = await asc.main(
-  [
-    ...['handler.ts', '--outFile', 'core.wasm'],
-    ...['--optimize', '--runtime', 'stub', '--use', 'abort=', '--transform', here('export-handler.mjs')],
-  ],
+const { error } = await compile(
+  'handler.ts --outFile core.wasm --optimize --runtime stub --use abort= --transform'
+    .split(' ')
+    .concat(here('export-handler.mjs')),
   {
     // AssemblyScript is not TypeScript: its own ending keeps editors from reading it as such.
     readFile: (name) => (name === 'handler.ts' ? readFileSync(here('assembly/handler.as'), 'utf8') : null),
+    stderr: process.stderr,
     writeFile: (_name, contents) => {
       core = contents
     },
   },
 )
-if (error !== null) throw new Error(stderr.toString(), { cause: error })
+if (error !== null) throw error
 const witSource = readFileSync(here('wit/world.wit'), 'utf8')
 const embedded = await componentEmbed({ binary: core, witSource, world: 'hello' })
 const component = await componentNew(embedded, [])

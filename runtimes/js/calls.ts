@@ -5,8 +5,6 @@ import host, { type HostFuture } from 'hearth:js/host@0.1.0'
 let live = false
 const active: number[] = []
 const pending = new Set<HostFuture<unknown>>()
-const early: { readonly level: number; readonly text: string }[] = []
-const MAX_EARLY = 100
 const onBegin: (() => void)[] = []
 
 /** Runs before every call: state that must not be the same in two calls of a restored instance is dropped there. */
@@ -18,7 +16,6 @@ export function beginCall(call: number): void {
   live = true
   active.push(call)
   for (const task of onBegin) task()
-  for (const { level, text } of early.splice(0)) host.log(call, level, text)
 }
 
 /** Futures that nobody waits for any more are given back, else they would outlive the call in the host. */
@@ -55,8 +52,10 @@ export async function hostValue<T>(future: HostFuture<T>): Promise<T> {
   }
 }
 
-/** With several calls under way in one instance a line goes to the one that began last: QuickJS cannot tell. */
+/**
+ * At build time nobody listens, and lines kept until a call would come again with every restored instance. With several
+ * calls under way in one instance a line goes to the one that began last: QuickJS cannot tell.
+ */
 export function log(level: number, text: string): void {
   if (live) host.log(active.at(-1) ?? 0, level, text.toWellFormed())
-  else if (early.length < MAX_EARLY) early.push({ level, text: text.toWellFormed() })
 }

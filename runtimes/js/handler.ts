@@ -22,7 +22,7 @@ function byConvention(module: Namespace): Handler {
   const inner = module.default as Namespace | undefined
   for (const candidate of [inner, inner?.default, module] as (Namespace | undefined)[]) {
     if (typeof candidate?.fetch === 'function') return { style: 'fetch', call: candidate.fetch.bind(candidate) }
-    if (typeof candidate === 'function') return { style: 'fetch', call: candidate as Handler['call'] }
+    if (typeof candidate === 'function') return { style: 'fetch', call: candidate }
     if (typeof candidate?.handler === 'function') return { style: 'event', call: candidate.handler.bind(undefined) }
   }
   const names = Object.keys(module).join(', ') || 'nothing'
@@ -35,7 +35,7 @@ function byName(module: Namespace, exportName: string): Handler {
   const value = (module[exportName] ?? (module.default as Namespace | undefined)?.[exportName]) as Namespace | undefined
   if (typeof value?.fetch === 'function') return { style: 'fetch', call: value.fetch.bind(value) }
   if (typeof value === 'function') {
-    return { style: exportName === 'fetch' ? 'fetch' : 'event', call: value as Handler['call'] }
+    return { style: exportName === 'fetch' ? 'fetch' : 'event', call: value }
   }
   const names = Object.keys(module).join(', ') || 'nothing'
   throw new TypeError(`the module must export a function named ${exportName}: it exports ${names}`)

@@ -28,8 +28,18 @@ import { URLSearchParams } from './web/url-search-params.ts'
 import { URL } from './web/url.ts'
 import { WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter } from './web/writable-stream.ts'
 
-// The engine's own performance counts from the snapshot, so it would be negative.
-const performance = { timeOrigin: 0, now: () => (isLive() ? host.now() : 0) }
+// The engine's own performance counts from the snapshot, so it would be negative. Ours counts from its first use.
+let timeOrigin = 0
+const performance = {
+  get timeOrigin() {
+    if (timeOrigin === 0 && isLive()) timeOrigin = host.now()
+    return timeOrigin
+  },
+  now() {
+    const origin = this.timeOrigin
+    return isLive() ? host.now() - origin : 0
+  },
+}
 Math.random = mathRandom
 
 const globals: Record<string, unknown> = {

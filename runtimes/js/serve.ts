@@ -34,7 +34,7 @@ export function serve(
       return await answer(handler, incoming, env)
     } catch (thrown) {
       // A rejected export must carry the record of the world, else the instance traps.
-      // eslint-disable-next-line no-throw-literal
+      // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error -- the error of the world's result
       throw failureOf(thrown)
     } finally {
       endCall(incoming.call)

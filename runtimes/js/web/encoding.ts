@@ -8,7 +8,7 @@ const fromBase64 = (Uint8Array as unknown as { fromBase64(text: string): Uint8Ar
 declare function escape(text: string): string
 declare function unescape(text: string): string
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- ASCII begins at 0
 const NOT_ASCII = /[^\0-\x7f]/
 const EMPTY = new Uint8Array(0)
 

@@ -3,7 +3,7 @@
 export type HeadersInit = Iterable<readonly [string, string]> | Readonly<Record<string, string>> | Headers
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- these are what must not be there
 const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/
 const OUTER_SPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g
 
@@ -116,7 +116,7 @@ export class Headers {
       if (name === 'set-cookie') cookies.push([name, value])
       else combined.set(name, before === undefined ? value : `${before}, ${value}`)
     }
-    return [...combined, ...cookies].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    return [...combined, ...cookies].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
   }
 
   #checked(name: string, value: string): [string, string] {

@@ -8,6 +8,8 @@ const POOL_BYTES = 256
 const MAX_BYTES = 65_536
 let pool: Uint32Array | undefined
 let used = 0
+/** Of the sequence at build time. */
+let state = 1
 
 // A restored instance finds the pool of the call that the image was taken after; two calls must not share it.
 beforeEveryCall(() => {
@@ -16,7 +18,10 @@ beforeEveryCall(() => {
 
 /** At build time a fixed sequence, so that equal sources give equal artifacts. */
 export function mathRandom(): number {
-  if (!isLive()) return (used = (used * 16_807 + 11) % 2_147_483_647) / 2_147_483_647
+  if (!isLive()) {
+    state = (state * 16_807) % 2_147_483_647
+    return state / 2_147_483_647
+  }
   if (pool === undefined || used + 2 > pool.length) {
     pool = new Uint32Array(host.random(POOL_BYTES).slice().buffer)
     used = 0

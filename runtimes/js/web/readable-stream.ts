@@ -279,7 +279,7 @@ export class ReadableStream<T = unknown> {
   }
 
   tee(): [ReadableStream<T>, ReadableStream<T>] {
-    return teed(this.getReader())
+    return teed(this.getReader(), (source) => new ReadableStream(source))
   }
 
   async pipeTo(destination: WritableStream<T>, options: PipeOptions = {}): Promise<void> {

@@ -1,8 +1,9 @@
 // What connects streams: tee and pipeTo.
-import {
+import type {
   ReadableStream,
-  type ReadableStreamDefaultController,
-  type ReadableStreamDefaultReader,
+  ReadableStreamDefaultController,
+  ReadableStreamDefaultReader,
+  UnderlyingSource,
 } from './readable-stream.ts'
 import type { WritableStream } from './writable-stream.ts'
 
@@ -18,7 +19,10 @@ export interface PipeOptions {
 }
 
 /** Two streams that both give every chunk; a read of either pulls, so the slower one's queue holds what is ahead. */
-export function teed<T>(reader: ReadableStreamDefaultReader<T>): [ReadableStream<T>, ReadableStream<T>] {
+export function teed<T>(
+  reader: ReadableStreamDefaultReader<T>,
+  makeStream: (source: UnderlyingSource<T>) => ReadableStream<T>,
+): [ReadableStream<T>, ReadableStream<T>] {
   const live = new Set<ReadableStreamDefaultController<T>>()
   const reasons: unknown[] = []
   let reading: Promise<void> | undefined
@@ -37,7 +41,7 @@ export function teed<T>(reader: ReadableStreamDefaultReader<T>): [ReadableStream
   }
   const branch = (): ReadableStream<T> => {
     let own: ReadableStreamDefaultController<T>
-    return new ReadableStream<T>({
+    return makeStream({
       start(controller) {
         own = controller
         live.add(controller)

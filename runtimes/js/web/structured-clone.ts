@@ -32,11 +32,12 @@ function cloned(value: unknown, seen: Map<object, unknown>): unknown {
     for (const item of value) copy.add(cloned(item, seen))
     return copy
   }
-  if (value instanceof Boolean || value instanceof Number || value instanceof String)
-    return keep(Object(value.valueOf()))
   if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) {
     throw uncloneable(value)
   }
+  const primitive: unknown = value.valueOf()
+  // A Boolean, Number or String object.
+  if (typeof primitive !== 'object') return keep(Object(primitive))
   return copyProperties(value, keep({}), seen)
 }
 

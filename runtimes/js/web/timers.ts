@@ -24,22 +24,23 @@ export function clearTimeout(id: unknown): void {
   running.delete(Number(id))
 }
 
+interface Timer {
+  readonly id: number
+  readonly callback: Callback
+  readonly ms: number
+  readonly values: readonly unknown[]
+  readonly repeated: boolean
+}
+
 function start(callback: Callback, ms: unknown, values: readonly unknown[], repeated: boolean): number {
   if (typeof callback !== 'function') throw new TypeError(`a timer expects a function: received ${typeof callback}`)
   const id = ++last
   running.add(id)
-  void run(id, callback, Math.min(Math.max(Math.trunc(Number(ms)) || 0, 0), LONGEST_MS), values, repeated)
+  void run({ id, callback, ms: Math.min(Math.max(Math.trunc(Number(ms)) || 0, 0), LONGEST_MS), values, repeated })
   return id
 }
 
-// eslint-disable-next-line max-params
-async function run(
-  id: number,
-  callback: Callback,
-  ms: number,
-  values: readonly unknown[],
-  repeated: boolean,
-): Promise<void> {
+async function run({ id, callback, ms, values, repeated }: Timer): Promise<void> {
   do {
     try {
       await hostValue(host.sleep(ms))

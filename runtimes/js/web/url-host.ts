@@ -2,9 +2,9 @@
 import { percentDecodeText, percentEncode, ENCODE } from './percent.ts'
 import { toPunycode } from './punycode.ts'
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- the standard names these characters
 const FORBIDDEN_HOST = /[\0\t\n\r #/:<>?@[\\\]^|]/
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- the standard names these characters
 const FORBIDDEN_DOMAIN = /[\0-\x20#%/:<>?@[\\\]^|\x7f]/
 
 /** The serialized host, or undefined when it is not valid. */
@@ -20,10 +20,10 @@ export function parseHost(input: string, special: boolean): string | undefined {
   return endsInNumber(domain) ? parseIpv4(domain) : domain
 }
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- the standard names these characters
 const ASCII = /^[\0-\x7f]*$/
 /** Soft hyphen, zero-width characters and variation selectors: UTS 46 drops them. */
-const IGNORED = /[\u00ad\u034f\u180b-\u180d\u180f\u200b\u2060\u2064\ufe00-\ufe0f\ufeff]/gu
+const IGNORED = /\u00ad|\u034f|[\u180b-\u180d]|\u180f|\u200b|\u2060|\u2064|[\ufe00-\ufe0f]|\ufeff/gu
 const LABEL_DOTS = /[\u3002\uff0e\uff61]/gu
 
 /**
@@ -49,7 +49,7 @@ function domainToAscii(domain: string): string | undefined {
 function endsInNumber(domain: string): boolean {
   const labels = domain.split('.')
   if (labels.at(-1) === '' && labels.length > 1) labels.pop()
-  const last = labels.at(-1) as string
+  const last = labels.at(-1) ?? ''
   return /^\d+$/.test(last) || /^0x[\da-f]*$/i.test(last)
 }
 
@@ -85,7 +85,7 @@ function parseIpv6(text: string): number[] | undefined {
 function ipv6Pieces(text: string, atEnd: boolean): number[] | undefined {
   if (text === '') return []
   const parts = text.split(':')
-  const last = parts.at(-1) as string
+  const last = parts.at(-1) ?? ''
   const tail = atEnd && last.includes('.') ? dottedPieces(last) : []
   if (tail === undefined) return undefined
   if (tail.length > 0) parts.pop()

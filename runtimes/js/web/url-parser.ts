@@ -32,7 +32,7 @@ export function isSpecial(scheme: string): boolean {
 
 /** Undefined when it is not valid. */
 export function parseUrl(input: string, base?: UrlRecord): UrlRecord | undefined {
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- the standard names these characters
   const trimmed = input
     .toWellFormed()
     .replace(/^[\0-\x20]+/, '')

@@ -33,7 +33,7 @@ export function assemble({ manifest, glue, cores, memoryMiB, extra = new Map() }
     if (memories > MAX_MEMORIES) {
       throw new Refusal({ message: `a module has at most ${MAX_MEMORIES} memories, each with the limit memoryMiB` })
     }
-    if (!WebAssembly.validate(capped as Uint8Array<ArrayBuffer>)) {
+    if (!WebAssembly.validate(capped)) {
       throw new Refusal({ message: `the module ${name} is not valid WebAssembly, or needs a feature that V8 lacks` })
     }
     const path = `cores/${createHash('sha256').update(capped).digest('hex')}.wasm`

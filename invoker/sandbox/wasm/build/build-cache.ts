@@ -35,7 +35,7 @@ export function createBuildCache(dir: string, now: () => number): BuildCache {
       const packed = await readFile(path).catch(() => undefined)
       if (packed === undefined || packed.length < 32) return undefined
       // A machine that lost power may have kept half a file.
-      const body = packed.subarray(32)
+      const body = new Uint8Array(packed.buffer, packed.byteOffset + 32, packed.length - 32)
       if (!createHash('sha256').update(body).digest().equals(packed.subarray(0, 32))) return undefined
       await utimes(path, now() / 1000, now() / 1000).catch(() => {})
       return unpackFiles(body)

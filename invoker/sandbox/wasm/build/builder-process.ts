@@ -54,13 +54,15 @@ async function runIn(dir: string, job: BuildJob, context: ProcessContext, signal
   const { promise, resolve, reject } = Promise.withResolvers<FileSet>()
   const onAbort = (): void => reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
+  const checkMemory = async (): Promise<void> => {
+    const used = await residentMiB(child.pid ?? 0)
+    if (used > context.limits.memoryMiB) reject(buildFailed([{ message: tooBig(context.limits.memoryMiB) }]))
+  }
   using timeout = context.clock.after(context.limits.timeoutMs, () =>
     reject(buildFailed([{ message: tooSlow(context.limits.timeoutMs) }])),
   )
   using poll = context.clock.every(POLL_MS, () => {
-    void residentMiB(child.pid ?? 0).then((used) => {
-      if (used > context.limits.memoryMiB) reject(buildFailed([{ message: tooBig(context.limits.memoryMiB) }]))
-    })
+    void checkMemory()
   })
   void [timeout, poll]
   try {

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import type { Artifact } from './assemble.ts'
 import { Refusal, type BuildJob, type BuildMessage, type Report } from './job.ts'
 
+const report: Report = (step, message) => send({ kind: 'progress', progress: { step, message } })
+
 process.once('message', (job: BuildJob) => {
-  const report: Report = (step, message) => send({ kind: 'progress', progress: { step, message } })
-  runJob(job, report).then(
+  runJob(job).then(
     (artifact) => send({ kind: 'built', artifact }, () => process.exit(0)),
     (thrown: unknown) => send(failure(thrown), () => process.exit(1)),
   )
@@ -25,7 +26,7 @@ function failure(thrown: unknown): BuildMessage {
 }
 
 // Modules are imported as they are needed: each costs 30 to 80 ms, and no job needs all.
-async function runJob(job: BuildJob, report: Report): Promise<Artifact> {
+async function runJob(job: BuildJob): Promise<Artifact> {
   if (job.spec.runtime === 'wasm') {
     const { buildUploadedWasm } = await import('./uploaded-wasm.ts')
     return buildUploadedWasm(job, report)

@@ -50,7 +50,9 @@ async function npmCi(dir: string, target: string, signal: AbortSignal): Promise<
     stderr = (stderr + text).slice(-2000)
   })
   npm.once('error', (error) => reject(signal.aborted ? signal.reason : failed(error.message, target)))
-  npm.once('close', (code) => (code === 0 ? resolve() : reject(failed(stderr.trim() || `npm ended with ${code}`, target))))
+  npm.once('close', (code) =>
+    code === 0 ? resolve() : reject(failed(stderr.trim() || `npm ended with ${code}`, target)),
+  )
   await promise
 }
 

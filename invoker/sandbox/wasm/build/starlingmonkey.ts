@@ -12,7 +12,7 @@ import { topLevelDiagnostic } from './top-level.ts'
 /** runtimes/js/starlingmonkey/toolchain.mjs */
 interface Toolchain {
   readonly wizerPath: string
-  componentize(options: Readonly<Record<string, unknown>>): Promise<{ component: Uint8Array }>
+  readonly componentize: (options: Readonly<Record<string, unknown>>) => Promise<{ component: Uint8Array }>
 }
 
 /** CPU seconds of the snapshot tool: it is waited for synchronously, so nothing in this process could stop it. */
@@ -30,7 +30,8 @@ export async function componentizeStarlingMonkey(bundle: Bundle, toolchainDir: s
   await mkdir(join(sourcePath, '..'))
   await writeFile(sourcePath, bundle.code)
   const errors: string[] = []
-  console.error = (...values: unknown[]) => void errors.push(values.join(' '))
+  // It prints what the top level threw, and throws something else.
+  Reflect.set(console, 'error', (...values: unknown[]) => errors.push(values.join(' ')))
   try {
     const { component } = await componentize({
       sourcePath,

@@ -24,8 +24,12 @@ const WAITED = `await new Promise((resolve) => {
           this.#tickLoop = null;
         });`
 
-/** @throws Error when jco generates another loop than the one this was written for */
+/**
+ * Glue without a loop, of a component that never waits, stays as it is.
+ * @throws Error when jco generates another loop than the one this was written for
+ */
 export function patchTickLoop(glue: string): string {
+  if (!glue.includes('TickLoop')) return glue
   return replaceOnce(replaceOnce(glue, START, STARTED), WAIT, WAITED)
 }
 

@@ -17,18 +17,18 @@ export function onlyUpload(dir: string, entryFile: string, prelude: string): Plu
   const inside = (path: string): boolean => path.startsWith(dir + sep)
   return {
     name: 'only-upload',
-    setup({ onLoad, onResolve, resolve }) {
-      onResolve({ filter: /.*/ }, async ({ path, importer, kind, namespace, pluginData, resolveDir }) => {
+    setup(build) {
+      build.onResolve({ filter: /.*/ }, async ({ path, importer, kind, namespace, pluginData, resolveDir }) => {
         if (pluginData === RESOLVING) return undefined
         if (namespace === PRELUDE && path === HOST_MODULE) return { path, external: true }
         if (importer === entryFile && path === PRELUDE) return { path, namespace: PRELUDE }
-        const found = await resolve(path, { importer, kind, resolveDir, pluginData: RESOLVING })
+        const found = await build.resolve(path, { importer, kind, resolveDir, pluginData: RESOLVING })
         if (found.errors.length > 0) return { errors: [{ text: unresolved(path) }] }
         if (found.external || !inside(found.path)) return { errors: [{ text: outside(path) }] }
         return { path: found.path, sideEffects: found.sideEffects, namespace: found.namespace }
       })
-      onLoad({ filter: /.*/, namespace: PRELUDE }, () => ({ contents: prelude, loader: 'js' }))
-      onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
+      build.onLoad({ filter: /.*/, namespace: PRELUDE }, () => ({ contents: prelude, loader: 'js' }))
+      build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
         // A sourceMappingURL in the upload would make esbuild read whatever file it names.
         const contents = (await readFile(path, 'utf8')).replaceAll('sourceMappingURL', 'sourceMappingUrl')
         return { contents, loader: loaderOf(path), resolveDir: dirname(path) }

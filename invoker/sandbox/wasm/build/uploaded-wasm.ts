@@ -15,15 +15,13 @@ export async function buildUploadedWasm({ source, spec }: BuildJob, report: Repo
   if (bytes.length > MAX_BYTES) {
     throw new Refusal({ message: `a module has at most ${MAX_BYTES} bytes: ${path} has ${bytes.length}` })
   }
+  const kind = binaryKind(bytes)
+  if (kind === 'other') {
+    throw new Refusal({ message: `${path} is not WebAssembly: it begins with ${hexOf(bytes.subarray(0, 8))}` })
+  }
   try {
-    switch (binaryKind(bytes)) {
-      case 'component':
-        return await buildComponent(bytes, spec.memoryMiB, report)
-      case 'core':
-        return buildCommand(bytes, spec.memoryMiB, report)
-      default:
-        throw new Refusal({ message: `${path} is not WebAssembly: it begins with ${hexOf(bytes.subarray(0, 8))}` })
-    }
+    const { memoryMiB } = spec
+    return kind === 'core' ? buildCommand(bytes, memoryMiB, report) : await buildComponent(bytes, memoryMiB, report)
   } catch (thrown) {
     if (thrown instanceof RangeError)
       throw new Refusal({ message: `${path} is not valid WebAssembly: ${thrown.message}` })

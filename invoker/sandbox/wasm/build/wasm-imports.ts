@@ -26,8 +26,8 @@ export function coreImports(bytes: Uint8Array): CoreSurface {
 function importedModules(body: Uint8Array): string[] {
   const reader = new Reader(body)
   return Array.from({ length: reader.u32() }, () => {
-    const module = name(reader)
-    const item = name(reader)
+    const module = readName(reader)
+    const item = readName(reader)
     const kind = reader.byte()
     if (kind === 0) reader.u32()
     else if (kind === 3) reader.skip(2)
@@ -40,13 +40,13 @@ function importedModules(body: Uint8Array): string[] {
 function exportNames(body: Uint8Array): string[] {
   const reader = new Reader(body)
   return Array.from({ length: reader.u32() }, () => {
-    const text = name(reader)
+    const text = readName(reader)
     reader.byte()
     reader.u32()
     return text
   })
 }
 
-function name(reader: Reader): string {
+function readName(reader: Reader): string {
   return decoder.decode(reader.take(reader.u32()))
 }

@@ -79,7 +79,9 @@ describe('Request', () => {
   })
 
   it('refuses a body on GET, forbidden methods, relative URLs and credentials', () => {
-    expect(() => new Request('http://a/', { body: 'x' })).toThrow(TypeError)
+    for (const method of ['GET', 'HEAD']) {
+      expect(() => new Request('http://a/', { method, body: 'x' })).toThrow(TypeError)
+    }
     expect(() => new Request('http://a/', { method: 'TRACE' })).toThrow(TypeError)
     expect(() => new Request('http://a/', { method: 'a b' })).toThrow(TypeError)
     expect(() => new Request('/a')).toThrow(TypeError)

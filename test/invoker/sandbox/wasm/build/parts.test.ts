@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+
+import { findEntry } from '#invoker/sandbox/wasm/build/entry'
+import { createStackMapper } from '#invoker/sandbox/wasm/build/stack-map'
+import { patchTickLoop } from '#invoker/sandbox/wasm/build/tick-loop'
+
+const files = (...paths: string[]): Map<string, Uint8Array> => new Map(paths.map((path) => [path, new Uint8Array()]))
+
+describe('findEntry()', () => {
+  it.each([
+    [['index.js', 'index.ts'], '', 'index.ts', ''],
+    [['src/index.mjs', 'util.js'], '', 'src/index.mjs', ''],
+    [['only-one.tsx', 'node_modules/a/index.js', 'readme.md'], '', 'only-one.tsx', ''],
+    [['a/b.js'], 'a/b.run', 'a/b.js', 'run'],
+    [['a.b.ts'], 'a.b.run', 'a.b.ts', 'run'],
+  ])('of %j with handler %j is %s', (paths, handler, path, exportName) => {
+    expect(findEntry(files(...paths), handler)).toEqual({ path, exportName })
+  })
+
+  it('follows package.json', () => {
+    const source = files('index.js', 'lib/start.js')
+    source.set('package.json', new TextEncoder().encode('{"main":"./lib/start.js"}'))
+    expect(findEntry(source, '').path).toBe('lib/start.js')
+  })
+})
+
+describe('patchTickLoop()', () => {
+  it('refuses glue that is not what it was written for', () => {
+    expect(() => patchTickLoop('async runTickLoop() {}')).toThrow(/the tick loop of jco has changed/)
+  })
+})
+
+describe('createStackMapper()', () => {
+  // One line `a;b;c` where b is line 3, column 2 of user.ts, and c belongs to Hearth.
+  const map = JSON.stringify({
+    version: 3,
+    sources: ['user.ts', 'hearth:prelude:hearth:prelude'],
+    names: [],
+    mappings: 'AAAA,EAEC,ECFD',
+  })
+  const mapper = createStackMapper(map)
+
+  it("puts the user's places into stacks of both engines and leaves our frames out", () => {
+    const quickjs = '    at run (/function.js:1:3)\n    at serve (/function.js:1:5)\n    at native'
+    expect(mapper.stack(quickjs)).toBe('    at run (user.ts:3:2)\n    at native')
+    expect(mapper.stack('run@x/function.js:1:3\nserve@x/function.js:1:5')).toBe('run@user.ts:3:2')
+    expect(mapper.place(quickjs)).toEqual({ file: 'user.ts', line: 3, column: 2 })
+  })
+})
