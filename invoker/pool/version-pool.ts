@@ -41,7 +41,10 @@ export class VersionPool implements Hungry, MemberOwner {
   constructor(version: FunctionVersion, house: House) {
     this.version = version
     this.#house = house
-    this.#line = new WaitingLine(house.clock, house.limits)
+    this.#line = new WaitingLine(house.clock, house.limits, {
+      startingSlots: () => slotsIn(this.#members, 'starting'),
+      retryAfterS: () => this.#tempo.retryAfterS(this.#line.length, slotsIn(this.#members, 'idle', 'busy')),
+    })
   }
 
   get waiting(): number {
@@ -80,10 +83,9 @@ export class VersionPool implements Hungry, MemberOwner {
   /** Waits for a slot. @throws PlatformError as `Invoker.invoke`; the signal's reason when it aborts */
   async wait(signal: AbortSignal): Promise<Admission> {
     this.#house.starter.driverFor(this.version.spec.runtime)
-    const turn = this.#line.join(signal, () =>
-      this.#tempo.retryAfterS(this.#line.length, slotsIn(this.#members, 'idle', 'busy')),
-    )
+    const turn = this.#line.join(signal)
     this.pump()
+    this.#line.trim()
     try {
       return await turn
     } finally {

@@ -9,20 +9,35 @@ interface Waiter<T> {
   readonly reject: (reason: unknown) => void
 }
 
+/** What the line must know of the sandboxes. */
+export interface Prospects {
+  /** Slots of sandboxes that are starting: who will get one waits for a start and not for room. */
+  startingSlots(): number
+  /** What a caller who is turned away is told. */
+  retryAfterS(): number
+}
+
 export interface WaitLimits {
   readonly maxWaiting: number
   readonly maxWaitMs: number
 }
 
+/** Even who may not wait at all is given the moment in which a start begins. */
+const MIN_CHECK_MS = 5
+
 export class WaitingLine<T> {
   readonly #clock: Clock
   readonly #limits: WaitLimits
+  readonly #prospects: Prospects
   // In order of arrival; a Set because callers leave from the middle.
   readonly #waiters = new Set<Waiter<T>>()
 
-  constructor(clock: Clock, limits: WaitLimits) {
+  #newest: Waiter<T> | undefined
+
+  constructor(clock: Clock, limits: WaitLimits, prospects: Prospects) {
     this.#clock = clock
     this.#limits = limits
+    this.#prospects = prospects
   }
 
   get length(): number {
@@ -37,28 +52,45 @@ export class WaitingLine<T> {
 
   /**
    * Joins the line.
-   * @param retryAfterS what a caller who is turned away is told
    * @throws PlatformError `queue-full`, `wait-timed-out`; the signal's reason when it aborts
    */
-  async join(signal: AbortSignal, retryAfterS: () => number): Promise<T> {
+  async join(signal: AbortSignal): Promise<T> {
     signal.throwIfAborted()
-    const { maxWaiting, maxWaitMs } = this.#limits
-    if (this.#waiters.size >= maxWaiting) throw queueFull(maxWaiting, retryAfterS())
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiter = { since: this.#clock.monotonic(), resolve, reject }
     this.#waiters.add(waiter)
-    // Out of the line before the rejection: nobody may be served who is no longer there to take it.
-    const leave = (reason: unknown): void => {
-      if (this.#waiters.delete(waiter)) reject(reason)
-    }
-    const cancel = (): void => leave(signal.reason)
+    this.#newest = waiter
+    const cancel = (): void => this.#turnAway(waiter, signal.reason)
     signal.addEventListener('abort', cancel, { once: true })
-    using _timer = this.#clock.after(maxWaitMs, () => leave(waitTimedOut(maxWaitMs, retryAfterS())))
+    using timers = new DisposableStack()
+    this.#watch(waiter, timers)
     try {
       return await promise
     } finally {
       signal.removeEventListener('abort', cancel)
     }
+  }
+
+  /** Turns away who came last, when that is one more than may wait. */
+  trim(): void {
+    const { maxWaiting } = this.#limits
+    if (this.#newest === undefined || this.#waiters.size <= maxWaiting + this.#prospects.startingSlots()) return
+    this.#turnAway(this.#newest, queueFull(maxWaiting, this.#prospects.retryAfterS()))
+  }
+
+  #watch(waiter: Waiter<T>, timers: DisposableStack): void {
+    const { maxWaitMs } = this.#limits
+    const timer = this.#clock.after(Math.max(maxWaitMs, MIN_CHECK_MS), () => {
+      const isNext = [...this.#waiters].indexOf(waiter) < this.#prospects.startingSlots()
+      if (isNext) this.#watch(waiter, timers)
+      else this.#turnAway(waiter, waitTimedOut(maxWaitMs, this.#prospects.retryAfterS()))
+    })
+    timers.use(timer)
+  }
+
+  /** Out of the line before the rejection: nobody may be served who is no longer there to take it. */
+  #turnAway(waiter: Waiter<T>, reason: unknown): void {
+    if (this.#waiters.delete(waiter)) waiter.reject(reason)
   }
 
   /** Serves the first in line; `since` is when it came. */

@@ -77,6 +77,17 @@ describe('waiting', () => {
     expect(refused.error).toMatchObject({ code: 'queue-full', status: 429, retryAfterS: expect.any(Number) })
   })
 
+  test('for a sandbox that is starting is not waiting for room', async () => {
+    const { clock, call } = testHouse({ script: { createMs: 500 }, maxWaiting: 0, maxWaitMs: 0 })
+    const version = versionOf('strict', { maxSandboxes: 1 })
+    const first = call(version, '/sleep?ms=100')
+    const second = call(version, '/hello')
+    await clock.pass(550)
+    const third = call(version, '/hello')
+    await clock.pass(50)
+    expect(kinds([first, second, third])).toEqual(['responded', 'queue-full', 'queue-full'])
+  })
+
   test('ends when the caller cancels, and the others keep their places', async () => {
     const { clock, invoker, call } = testHouse()
     const version = versionOf('slow', { maxSandboxes: 1 })
