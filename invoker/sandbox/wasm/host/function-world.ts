@@ -54,6 +54,7 @@ class FunctionHost {
   readonly cores: Cores
   call: Call | undefined
   futuresMade = 0
+  #futuresBefore = 0
   readonly #context: GuestContext
   readonly #clock: Clock = systemClock
   readonly wasi: Wasi
@@ -88,8 +89,14 @@ class FunctionHost {
     return { 'hearth:js/host': host, ...this.wasi.imports }
   }
 
+  /** Whether the call has been given no future. */
+  get settled(): boolean {
+    return this.futuresMade === this.#futuresBefore
+  }
+
   begin(call: Call): void {
     this.call = call
+    this.#futuresBefore = this.futuresMade
     this.#cancelListeners.length = 0
   }
 
@@ -148,6 +155,10 @@ class FunctionInstance implements GuestInstance {
     await Promise.race([this.#handleCall(call, body), stopped.promise])
     call.onStop = undefined
     this.#host.call = undefined
+  }
+
+  get settled(): boolean {
+    return this.#host.settled
   }
 
   recycle(): boolean {

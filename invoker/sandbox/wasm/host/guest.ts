@@ -17,9 +17,11 @@ export interface GuestInstance {
    * as soon as its guest is not running, without asking it for long.
    */
   run(call: Call): Promise<void>
+  /** Whether the host gave the last call nothing that the glue may still be passing on to the guest. */
+  readonly settled: boolean
   /**
-   * Makes it fit for the next call. Called at least one turn of the event loop after `run` has resolved, and not under
-   * the policy `fresh`.
+   * Makes it fit for the next call. Not called under the policy `fresh`; where it is not `settled`, called in a later
+   * turn of the event loop than the end of `run`.
    * @returns false when it must be thrown away
    */
   recycle(): boolean

@@ -68,6 +68,11 @@ class HttpInstance implements GuestInstance {
     this.#call = undefined
   }
 
+  /** Nothing is written into the memory of a guest that is not suspended. */
+  get settled(): boolean {
+    return true
+  }
+
   recycle(): boolean {
     if (this.#broken) return false
     return this.#image === undefined || this.#image.restore()

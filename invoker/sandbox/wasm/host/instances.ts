@@ -1,4 +1,4 @@
-// The instances of one worker: as many as there are calls at the same time, each for one call at a time.
+// The instances of one worker: as many as there are calls that wait at the same time, each for one call at a time.
 import type { InstancePolicy } from '#core/function'
 
 import { MAX_INSTANCES } from '../control.ts'
@@ -8,10 +8,20 @@ import type { Guest, GuestInstance } from './guest.ts'
 const READY = 1
 /** After so many calls an instance is thrown away, whatever its policy: a bound for what leaks in glue and engine. */
 const MAX_CALLS = 10_000
+/** Calls that came together run one after the other for so long, ms, before what they answered is sent. */
+const MAX_TURN_MS = 1
+
+type Use = (instance: GuestInstance) => Promise<void>
 
 interface Live {
   readonly instance: GuestInstance
   calls: number
+}
+
+interface Queued {
+  readonly use: Use
+  readonly done: () => void
+  readonly failed: (reason: unknown) => void
 }
 
 export class Instances {
@@ -19,7 +29,11 @@ export class Instances {
   readonly #policy: InstancePolicy
   /** The last used last: it is the one whose memory is in the caches. */
   readonly #idle: Live[] = []
+  readonly #queue: Queued[] = []
   #busy = 0
+  /** Whether a call has been started that may end before this turn of the event loop does. */
+  #starting = false
+  #turnStart = 0
 
   constructor(guest: Guest, policy: InstancePolicy) {
     this.#guest = guest
@@ -32,10 +46,44 @@ export class Instances {
   }
 
   /**
-   * Runs `use` with an instance that is nobody else's meanwhile.
+   * Runs `use` with an instance that is nobody else's meanwhile. Of calls that come together the second starts when
+   * the first has ended or waits for something: a call that only computes leaves its instance, warm in the caches of
+   * the processor, to the next.
    * @throws what the guest throws while an instance is made
    */
-  async with(use: (instance: GuestInstance) => Promise<void>): Promise<void> {
+  with(use: Use): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#queue.push({ use, done, failed })
+      if (!this.#starting) this.#startNext()
+    })
+  }
+
+  #startNext(): void {
+    const next = this.#queue.shift()
+    this.#starting = next !== undefined
+    if (next === undefined) return
+    this.#turnStart ||= performance.now()
+    let started = false
+    const onStarted = (): void => {
+      if (started) return
+      started = true
+      this.#startNext()
+    }
+    const waits = setImmediate(() => {
+      this.#turnStart = 0
+      onStarted()
+    })
+    this.#serve(next.use)
+      .then(next.done, next.failed)
+      .finally(() => {
+        if (performance.now() - this.#turnStart > MAX_TURN_MS) return
+        clearImmediate(waits)
+        onStarted()
+      })
+      .catch(() => {})
+  }
+
+  async #serve(use: Use): Promise<void> {
     if (this.#busy >= MAX_INSTANCES) throw new Error(`at most ${MAX_INSTANCES} calls at the same time in one sandbox`)
     this.#busy++
     let live: Live | undefined
@@ -44,20 +92,26 @@ export class Instances {
       await use(live.instance)
     } finally {
       this.#busy--
-      // What the host has already given to the glue, the glue writes into the memory within this turn.
-      if (live !== undefined) setImmediate(() => this.#giveBack(live!))
+      if (live !== undefined) this.#giveBack(live)
     }
   }
 
   #giveBack(live: Live): void {
     live.calls++
+    if (live.instance.settled) return this.#recycle(live)
+    // What the host has already given to the glue, the glue writes into the memory within this turn.
+    setImmediate(() => this.#recycle(live))
+  }
+
+  #recycle(live: Live): void {
     const fit = this.#policy !== 'fresh' && live.calls < MAX_CALLS && live.instance.recycle()
     if (fit) this.#idle.push(live)
     else live.instance.abandon()
-    if (this.#idle.length < READY && this.#busy === 0) this.#makeAhead()
+    if (this.#idle.length < READY && this.#busy === 0) setImmediate(() => this.#makeAhead())
   }
 
   #makeAhead(): void {
+    if (this.#idle.length >= READY || this.#busy > 0) return
     this.#make().then(
       (live) => this.#idle.push(live),
       // The next call finds out, and can be told.

@@ -66,6 +66,10 @@ class CommandInstance implements GuestInstance {
     this.#conclude(call, response, thrown)
   }
 
+  get settled(): boolean {
+    return true
+  }
+
   /** A command runs once. */
   recycle(): boolean {
     return false
