@@ -1,6 +1,9 @@
-// Finds out which real parts the tests can use on this machine. Looks only; starts nothing.
+// Finds out which real parts the tests can use on this machine. Starts nothing. Where there is no Redis a private copy
+// is unpacked into the cache directory, as `hearth serve` would.
 import { spawnSync } from 'node:child_process'
 import { request } from 'node:http'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
 /**
  * @typedef {object} Part
@@ -13,10 +16,10 @@ import { request } from 'node:http'
 
 /** @returns {Promise<Part[]>} */
 export async function findParts() {
-  return [redis(), await docker()]
+  return [await redis(), await docker()]
 }
 
-function redis() {
+async function redis() {
   const files = ['test/store/**', 'test/e2e/**']
   for (const program of ['redis-server', 'valkey-server']) {
     const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' })
@@ -24,7 +27,20 @@ function redis() {
       return { name: 'Redis', on: true, detail: stdout.trim(), env: { HEARTH_TEST_REDIS_SERVER: program }, files }
     }
   }
-  return { name: 'Redis', on: false, detail: 'no redis-server or valkey-server on the PATH', env: {}, files }
+  const launcher = await privateCopy()
+  if (launcher.reason !== undefined) {
+    const detail = `no redis-server or valkey-server on the PATH, and ${launcher.reason}`
+    return { name: 'Redis', on: false, detail, env: {}, files }
+  }
+  const { program, env } = launcher.command('', '')
+  return { name: 'Redis', on: true, detail: launcher.detail, env: { HEARTH_TEST_REDIS_SERVER: program, ...env }, files }
+}
+
+async function privateCopy() {
+  // Here and not above: the TypeScript of the store needs the Node that the set-up installs.
+  const { debianLauncher } = await import('../store/server/debian.ts')
+  const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hearth')
+  return debianLauncher({ cacheDir, onProgress: console.log, signal: AbortSignal.timeout(120_000) })
 }
 
 async function docker() {

@@ -150,7 +150,6 @@ export async function assemble(source: string, ...options: readonly string[]): P
       },
     },
   )
-  if (module === undefined)
-    throw new Error(`AssemblyScript: ${(stderr as { toString(): string }).toString()}`, { cause: error })
+  if (module === undefined) throw new Error(`AssemblyScript: ${stderr.toString()}`, { cause: error })
   return module
 }
