@@ -14,6 +14,9 @@ import { report } from './web/report.ts'
 
 const EMPTY = new Uint8Array(0)
 const STREAMED: HostResponse = { status: 0, headers: [], body: EMPTY }
+/** What the host calls before it takes the image of an instance: all runs but the user's code. Real calls count from 1. */
+const REHEARSAL_CALL = 0
+const REHEARSED: Handler = { style: 'fetch', call: () => new Response('rehearsed') }
 /** Bytes of a stream after which the host gets a turn, so that they leave the sandbox. */
 const TURN_BYTES = 65_536
 
@@ -31,7 +34,7 @@ export function serve(
     beginCall(incoming.call)
     try {
       env ??= Object.freeze(Object.fromEntries(host.environment()))
-      return await answer(handler, incoming, env)
+      return await answer(incoming.call === REHEARSAL_CALL ? REHEARSED : handler, incoming, env)
     } catch (thrown) {
       // A rejected export must carry the record of the world, else the instance traps.
       // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error -- the error of the world's result

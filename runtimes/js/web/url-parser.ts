@@ -30,8 +30,31 @@ export function isSpecial(scheme: string): boolean {
   return Object.hasOwn(DEFAULT_PORTS, scheme)
 }
 
+const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`
+const LABEL = String.raw`[a-z](?:[a-z\d-]*[a-z\d])?`
+/** An http URL in which nothing is to be encoded, resolved or refused: what a function's requests have. */
+const PLAIN = new RegExp(
+  String.raw`^(https?)://((?:${OCTET}\.){3}${OCTET}|${LABEL}(?:\.${LABEL})*)(?::(\d{1,4}))?(/[\w\-.~!$&()*+,;=:@/%]*)(?:\?([\w\-.~!$&()*+,;=:@/%?]*))?$`,
+)
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i
+
 /** Undefined when it is not valid. */
 export function parseUrl(input: string, base?: UrlRecord): UrlRecord | undefined {
+  const plain = PLAIN.exec(input)
+  if (plain !== null && !DOT_SEGMENT.test(plain[4] as string)) return plainUrl(plain)
+  return parseAny(input, base)
+}
+
+function plainUrl([, scheme, host, port, path, query]: RegExpExecArray): UrlRecord {
+  const url = emptyUrl(scheme as string)
+  url.host = host as string
+  setPort(url, port ?? '')
+  url.path = (path as string).slice(1).split('/')
+  url.query = query ?? null
+  return url
+}
+
+function parseAny(input: string, base?: UrlRecord): UrlRecord | undefined {
   // oxlint-disable-next-line no-control-regex -- the standard names these characters
   const trimmed = input
     .toWellFormed()

@@ -32,6 +32,7 @@ export async function buildJs(
       world: 'function',
       engine,
       resettable: engine === 'quickjs',
+      rehearses: engine === 'quickjs',
       async: true,
       export: 'handle',
       sourceMap: SOURCE_MAP_PATH,

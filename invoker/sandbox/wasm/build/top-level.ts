@@ -4,8 +4,13 @@ import type { Diagnostic } from '#core/build'
 import type { Bundle } from './bundle.ts'
 import { createStackMapper } from './stack-map.ts'
 
-/** The engines' own prefixes; what follows is the error. */
-const PREFIX = /^[\s\S]*(?:Failed to finish JavaScript module evaluation: |Failed to evaluate user JavaScript module: )/
+/** What the engines say before the error itself. */
+const PREAMBLES = [
+  /^[\s\S]*Failed to finish JavaScript module evaluation: /,
+  /^[\s\S]*Failed to evaluate user JavaScript module: /,
+  /^[\s\S]*Exception while evaluating top-level script\s+\S+ /,
+  /^[\s\S]*Failed to initialize component [^\n]*\n/,
+]
 
 /** @param text the engine's message: the error, then the frames of its stack */
 export function topLevelDiagnostic(text: string, bundle: Bundle): Diagnostic {
@@ -18,10 +23,11 @@ export function topLevelDiagnostic(text: string, bundle: Bundle): Diagnostic {
 
 function explain(text: string): string {
   if (/wasm backtrace|unknown import/.test(text)) {
-    return 'the top level of the module must neither call the host nor end the engine: it did, or ran out of memory or stack'
+    return 'the top level of the module, which runs at build time, ended the engine: it asked for entropy, timers or the network, or ran out of memory or stack'
   }
   if (/resulted in a dead lock/.test(text)) return 'the top level of the module awaits what never happens at build time'
-  const first = text.replace(PREFIX, '').trim().split('\n')[0] ?? ''
+  const preamble = PREAMBLES.find((pattern) => pattern.test(text)) ?? /^/
+  const first = text.replace(preamble, '').trim().split('\n')[0] ?? ''
   // Not the engine's words: they tell where files of the builder are.
   const computed = /Error resolving module '([^']*)'/.exec(first)
   if (computed !== null)

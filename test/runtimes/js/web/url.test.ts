@@ -147,6 +147,24 @@ describe('URL', () => {
     }
   })
 
+  it.each([
+    'http://127.0.0.1:8787/fn/x/y?a=b&c=%20',
+    'https://a-b.example:443/',
+    'http://h:0080/a//b/',
+    'http://h/a/../b',
+    'http://h/a/.',
+    'http://h/a/%2E%2e/b?..',
+    'http://256.0.0.1/',
+    'http://1.2.3.04/',
+    'http://xn--/',
+    'http://h/?',
+    "http://h/a'b?c'd",
+    'http://h',
+  ])('reads %s as Node does', (text) => {
+    expect(shown(parsed(OurUrl, text))).toBe(shown(parsed(URL, text)))
+    expect(shown(parsed(OurUrl, text, 'http://base/'))).toBe(shown(parsed(URL, text, 'http://base/')))
+  })
+
   it('writes changes of searchParams back', () => {
     const url = new OurUrl('http://a/?x=1&y=2')
     url.searchParams.append('z', 'ä ü')
