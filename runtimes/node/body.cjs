@@ -2,22 +2,8 @@
 // What Request and Response share: a body that is read at most once. While it is text or bytes no stream is made.
 const { isDisturbed } = require('node:stream')
 
+const { nativeClasses } = require('./native.cjs')
 const { NOTHING } = require('./wire.cjs')
-
-/** Node's own class; the first use of any of them loads undici. */
-const builtin = Object.fromEntries(
-  ['Request', 'Response', 'Headers', 'fetch'].map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]),
-)
-let used = false
-function native(name) {
-  used = true
-  return 'value' in builtin[name] ? builtin[name].value : builtin[name].get.call(globalThis)
-}
-
-/** Never loads Node's classes: where nobody has, there is no instance. */
-function isNative(name, value) {
-  return used && value instanceof native(name)
-}
 
 /** What a message's body is: `{ whole }` text or bytes, `{ stream }`, `{ incoming }`, or null. Read at most once. */
 class Body {
@@ -86,8 +72,8 @@ class Body {
 
   async formData() {
     const type = this.headers.get('content-type') ?? ''
-    const Response = native('Response')
-    return new Response(await this.#read(), { headers: { 'content-type': type } }).formData()
+    const [{ Response }, bytes] = await Promise.all([nativeClasses(), this.#read()])
+    return new Response(bytes, { headers: { 'content-type': type } }).formData()
   }
 
   #take() {
@@ -160,13 +146,29 @@ function extractRare(body) {
   if (tag === '[object Blob]' || tag === '[object File]') {
     return { source: { stream: body.stream() }, type: body.type || undefined }
   }
-  if (tag === '[object FormData]') {
-    const Response = native('Response')
-    const form = new Response(body)
-    return { source: { stream: form.body }, type: form.headers.get('content-type') }
-  }
+  if (tag === '[object FormData]') return extract(multipart(body))
   if (typeof body[Symbol.asyncIterator] === 'function') return { source: { stream: ReadableStream.from(body) } }
   return extract(String(body))
 }
 
-module.exports = { Body, extract, native, isNative }
+/** A form as the Blob that is sent: multipart/form-data, RFC 7578. */
+function multipart(form) {
+  const boundary = `----hearth-${require('node:crypto').randomUUID()}`
+  const parts = []
+  for (const [name, value] of form) {
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="${quoted(name)}"`
+    if (typeof value === 'string') {
+      parts.push(`${head}\r\n\r\n${value.replace(/\r?\n|\r/g, '\r\n')}\r\n`)
+    } else {
+      const type = value.type || 'application/octet-stream'
+      parts.push(`${head}; filename="${quoted(value.name)}"\r\ncontent-type: ${type}\r\n\r\n`, value, '\r\n')
+    }
+  }
+  return new Blob([...parts, `--${boundary}--\r\n`], { type: `multipart/form-data; boundary=${boundary}` })
+}
+
+function quoted(text) {
+  return text.replace(/\r?\n|\r/g, '%0D%0A').replace(/"/g, '%22')
+}
+
+module.exports = { Body, extract }

@@ -1,30 +1,6 @@
-// Our Request, Response and Headers against Node's: whatever is done to both must come out the same.
-import { createRequire } from 'node:module'
-
 import { describe, expect, test } from 'vitest'
 
-interface Classes {
-  readonly Headers: typeof Headers
-  readonly Response: typeof Response
-}
-
-const require = createRequire(import.meta.url)
-const { Headers: OurHeaders } = require('../../../runtimes/node/headers.cjs') as Classes
-const { Response: OurResponse, requestOf } = require('../../../runtimes/node/web.cjs') as Classes & {
-  readonly requestOf: (this: void, call: object) => Request
-}
-const ours: Classes = { Headers: OurHeaders, Response: OurResponse }
-const native: Classes = { Headers, Response }
-
-type Doing = (classes: Classes) => unknown
-
-async function outcomeOf(doing: Doing, classes: Classes): Promise<unknown> {
-  try {
-    return await doing(classes)
-  } catch (error) {
-    return (error as Error).constructor.name
-  }
-}
+import { type Doing, native, ours, outcomeOf } from './classes.ts'
 
 async function describeResponse(response: Response): Promise<unknown> {
   const { status, statusText, ok, type, url, redirected } = response
@@ -180,59 +156,5 @@ describe('Headers of the node runtime', () => {
 describe('Response of the node runtime', () => {
   test.each(Object.entries(RESPONSES))('%s', async (_name, doing) => {
     expect(await outcomeOf(doing, ours)).toEqual(await outcomeOf(doing, native))
-  })
-})
-
-describe('Request of the node runtime', () => {
-  const call = {
-    method: 'PUT',
-    target: '/a b?c=ü#d',
-    origin: 'http://h.test:8787',
-    headers: [
-      ['b', '1'],
-      ['a', '2'],
-      ['b', '3'],
-      ['cookie', 'x=1'],
-      ['cookie', 'y=2'],
-    ],
-    body: { whole: Buffer.from('{"a":1}') },
-    signal: new AbortController().signal,
-  }
-
-  test('has the properties that Node gives it', () => {
-    const request = requestOf(call)
-    const like = new Request('http://h.test:8787/a b?c=ü#d', {
-      method: 'PUT',
-      body: '{"a":1}',
-      duplex: 'half',
-    })
-    for (const name of Object.keys(Object.getOwnPropertyDescriptors(Request.prototype)) as (keyof Request)[]) {
-      const value = like[name]
-      if (['string', 'boolean'].includes(typeof value)) expect([name, request[name]]).toEqual([name, value])
-      else if (value !== undefined) expect([name, name in request]).toEqual([name, true])
-    }
-    expect(request.signal).toBe(call.signal)
-  })
-
-  test('joins headers of the same name', () => {
-    const { headers } = requestOf(call)
-    expect([...headers]).toEqual([
-      ['a', '2'],
-      ['b', '1, 3'],
-      ['cookie', 'x=1; y=2'],
-    ])
-  })
-
-  test('reads its body, once', async () => {
-    const request = requestOf(call)
-    expect(await request.json()).toEqual({ a: 1 })
-    await expect(request.text()).rejects.toThrow(TypeError)
-    expect(request.bodyUsed).toBe(true)
-  })
-
-  test('has no body when nothing was sent', async () => {
-    const request = requestOf({ ...call, body: null })
-    expect(request.body).toBe(null)
-    expect(await request.text()).toBe('')
   })
 })
