@@ -85,27 +85,40 @@ async function start({ config, terminal, log, shutdown }: Serving, token: AdminT
   return await openPlatform({ config, log, onProgress, signal: shutdown.requested }, token.token)
 }
 
-/** On the first start what is quick to build. @returns what can wait until the banner is shown; undefined: no first start */
+/** Examples that can wait until the banner is shown. */
+interface Later {
+  readonly examples: readonly Example[]
+  readonly withDocker: boolean
+}
+
+/** On the first start what is quick to build. @returns undefined when it is not the first start */
 async function deployFirst(
   { config, terminal, log, rootDir }: Serving,
   platform: Platform,
   client: Client,
-): Promise<readonly Example[] | undefined> {
+): Promise<Later | undefined> {
   if (config.examples === 'off') return undefined
   const examples = await listExamples(join(rootDir, 'functions'))
   if (!(await examplesDue(config.dataDir, examples, await platform.functionNames()))) return undefined
   const quick = examples.filter(({ runtime }) => runtime === 'js' || runtime === 'wasm')
   await deployExamples(quick, { client, terminal, log })
-  return examples.filter((example) => !quick.includes(example))
+  const withDocker = platform.drivers().some(({ name, on }) => name === 'docker' && on)
+  return { examples: examples.filter((example) => !quick.includes(example)), withDocker }
 }
 
+/** In containers, when there are any. Either way this was the first start. */
 async function deployLater(
   { config, terminal, log }: Serving,
   client: Client,
-  examples: readonly Example[] | undefined,
+  later: Later | undefined,
 ): Promise<void> {
-  if (examples === undefined) return
-  await deployExamples(examples, { client, terminal: { ...terminal, live: false }, log })
+  if (later === undefined) return
+  const { examples, withDocker } = later
+  if (withDocker) await deployExamples(examples, { client, terminal: { ...terminal, live: false }, log })
+  else if (examples.length > 0) {
+    const names = examples.map(({ name }) => name).join(', ')
+    log.info(`the examples ${names} need Docker: deploy them when it runs, with npx hearth deploy functions/<name>`)
+  }
   if (!terminal.signal.aborted) await markExamplesDone(config.dataDir)
 }
 

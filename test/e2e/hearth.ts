@@ -1,8 +1,9 @@
 // A real `hearth serve` as a child process: on a free port, with a data directory and a session of its own.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 
 import type { Ready } from '#cli/serve/banner'
 import { sleep } from '#core/clock'
@@ -28,10 +29,18 @@ export interface RunningHearth extends AsyncDisposable {
   readonly fn: (path: string, init?: RequestInit) => Promise<Response>
 }
 
-/** @param env needs HEARTH_DATA_DIR; rejects with the log when it ends before it is ready */
-export async function startHearth(env: Readonly<Record<string, string>>): Promise<RunningHearth> {
+/**
+ * @param env needs HEARTH_DATA_DIR
+ * @param through the program of this checkout, or npm around it as in `npm start`
+ * @throws Error with the log when it ends before it is ready
+ */
+export async function startHearth(
+  env: Readonly<Record<string, string>>,
+  through: 'program' | 'npm' = 'program',
+): Promise<RunningHearth> {
   const settings: Record<string, string> = { HEARTH_PORT: '0', HEARTH_EXAMPLES: 'off', ...env }
-  const { child, output, log } = spawnHearth(['serve', '--json'], settings)
+  const { child, output, log } =
+    through === 'npm' ? spawnNpmStart(settings) : spawnHearth(['serve', '--json'], settings)
   const exited = exitOf(child)
   const ready = await firstLine(child, output, log)
   const token = settings.HEARTH_ADMIN_TOKEN ?? (await readFile(ready.token, 'utf8')).trim()
@@ -58,13 +67,26 @@ export async function startHearth(env: Readonly<Record<string, string>>): Promis
   }
 }
 
-function spawnHearth(args: readonly string[], env: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: '/',
-    env: { ...bareEnvironment(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
+interface Spawned {
+  readonly child: ChildProcess
+  readonly output: () => string
+  readonly log: () => string
+}
+
+function spawnHearth(args: readonly string[], env: Readonly<Record<string, string>>): Spawned {
+  return collected(spawn(process.execPath, [MAIN, ...args], { ...spawnOptions(env), cwd: '/' }))
+}
+
+function spawnNpmStart(env: Readonly<Record<string, string>>): Spawned {
+  return collected(spawn('npm', ['start', '--silent', '--', '--json'], { ...spawnOptions(env), cwd: ROOT_DIR }))
+}
+
+function spawnOptions(env: Readonly<Record<string, string>>) {
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe']
+  return { env: { ...bareEnvironment(), ...env }, stdio, detached: true }
+}
+
+function collected(child: ChildProcessByStdio<null, Readable, Readable>): Spawned {
   const output: string[] = []
   const errors: string[] = []
   child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text))

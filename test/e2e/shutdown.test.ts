@@ -8,7 +8,7 @@ import { sleep } from '#core/clock'
 import { tempDir, type TempDir } from '#test/temp-dir'
 
 import { deployJs, SLOW } from './functions.ts'
-import { processesWith, startHearth, type RunningHearth } from './hearth.ts'
+import { eventually, processesWith, startHearth, type RunningHearth } from './hearth.ts'
 
 const NO_DOCKER = { HEARTH_DOCKER_HOST: 'unix:///nonexistent/docker.sock' }
 
@@ -51,6 +51,18 @@ describe('the end of hearth serve', () => {
     hearth.interrupt()
     expect(await hearth.exited).toBe(0)
     expect(await running).not.toBe(200)
+    await expectNothingLeft(dir.path)
+  })
+
+  it('SIGTERM to npm around it ends everything too', async () => {
+    await using hearth = await startHearth(settings, 'npm')
+    expect((await hearth.fn('slow?ms=1')).status).toBe(200)
+    hearth.kill('SIGTERM')
+    await hearth.exited
+    await eventually(
+      () => processesWith(dir.path),
+      (left) => left.length === 0,
+    )
     await expectNothingLeft(dir.path)
   })
 
