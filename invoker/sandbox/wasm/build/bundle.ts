@@ -41,6 +41,8 @@ export async function bundle({ source, spec }: BuildJob, dir: string): Promise<B
       mainFields: ['module', 'main'],
       conditions: ['worker', 'browser'],
       target: 'es2023',
+      // What packages look at although they would run anywhere.
+      define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
       // Names stay: they are in stack traces, and libraries look at them.
       minifyWhitespace: true,
       minifySyntax: true,

@@ -1,5 +1,4 @@
 import { readdir, readlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -85,8 +84,12 @@ describe('createWasmBuilder(), js', () => {
       {},
     ],
     [
-      'JSON and text that look like code',
-      { 'index.js': 'import d from "./d.json"; export default () => Response.json(d)', 'd.json': '{"a":1}' },
+      'JSON, and what packages ask of Node',
+      {
+        'index.js':
+          'if (process.env.NODE_ENV !== "production" || global !== globalThis) throw 1; import d from "./d.json"; export default () => Response.json(d)',
+        'd.json': '{"a":1}',
+      },
       {},
     ],
   ])(
@@ -199,6 +202,18 @@ describe('createWasmBuilder(), js', () => {
 })
 
 describe('createWasmBuilder(), hostile top levels', () => {
+  const before = process.env.TMPDIR
+
+  // Builds of others on this machine must not count as left over.
+  beforeAll(() => {
+    process.env.TMPDIR = cache.path
+  })
+
+  afterAll(() => {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  })
+
   it(
     'stops a loop, and leaves no process and no directory',
     async () => {
@@ -246,10 +261,10 @@ describe('createWasmBuilder(), hostile top levels', () => {
   )
 })
 
-/** Directories and processes of builds. */
+/** Directories and processes of builds below the test's own directory. */
 async function leftovers(): Promise<string[]> {
-  const dirs = (await readdir(tmpdir())).filter((name) => name.startsWith('hearth-build-'))
+  const dirs = (await readdir(cache.path)).filter((name) => name.startsWith('hearth-build-'))
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const cwds = await Promise.all(pids.map((pid) => readlink(join('/proc', pid, 'cwd')).catch(() => '')))
-  return [...dirs, ...cwds.filter((cwd) => cwd.includes('hearth-build-'))]
+  return [...dirs, ...cwds.filter((cwd) => cwd.startsWith(join(cache.path, 'hearth-build-')))]
 }
