@@ -20,6 +20,11 @@ export interface WasmManifest {
   readonly async: boolean
   /** The function's name for its exports, when the world has more than one: `handle`, or the versioned wasi:http interface name. */
   readonly export: string
+  /**
+   * Whether call 0 runs all but the user's code: made once before the image of an instance is taken, so that what is
+   * set up lazily is in the image. Absent: not.
+   */
+  readonly rehearses?: boolean
   /** Path of the source map of what the engine ran, for stacks (build/stack-map.ts); absent when there is none. */
   readonly sourceMap?: string
 }

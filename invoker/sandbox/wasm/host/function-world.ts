@@ -32,8 +32,25 @@ const LEVEL_WARN = 3
 /** An instance is thrown away after so many: QuickJS never gives their handles back, and the glue keeps 6 KB for each. */
 const MAX_FUTURES = 1_000
 
+/** A request as the guest sees it. No call has the number 0: see WasmManifest.rehearses. */
+const REHEARSAL = {
+  call: 0,
+  method: 'GET',
+  url: 'http://127.0.0.1/rehearsal?of=nothing',
+  headers: [
+    ['host', '127.0.0.1'],
+    ['accept', '*/*'],
+  ],
+  body: new Uint8Array(0),
+  invocation: '',
+  attempt: 1,
+  deadline: 0,
+}
+
 export class FunctionGuest implements Guest {
   readonly #context: GuestContext
+  /** Of the last instance, to share what is equal in the next. */
+  #image: Image | undefined
 
   constructor(context: GuestContext) {
     this.#context = context
@@ -44,7 +61,11 @@ export class FunctionGuest implements Guest {
     const cores = new Cores()
     const host = new FunctionHost(this.#context, cores)
     const exports = await instantiate!((name) => modules.get(name), host.imports(), cores.instantiate)
-    return new FunctionInstance(exports[manifest.export] as Handle, host, this.#context)
+    const handle = exports[manifest.export] as Handle
+    if (this.#context.policy !== 'reset') return new FunctionInstance(handle, host, this.#context)
+    if (manifest.rehearses === true) await handle(REHEARSAL)
+    this.#image = new Image(cores, this.#image)
+    return new FunctionInstance(handle, host, { ...this.#context, image: this.#image })
   }
 }
 
@@ -136,11 +157,11 @@ class FunctionInstance implements GuestInstance {
   readonly #image: Image | undefined
   #broken = false
 
-  constructor(handle: Handle, host: FunctionHost, context: GuestContext) {
+  constructor(handle: Handle, host: FunctionHost, context: GuestContext & { readonly image?: Image }) {
     this.#handle = handle
     this.#host = host
     this.#context = context
-    this.#image = context.policy === 'reset' ? new Image(host.cores) : undefined
+    this.#image = context.image
   }
 
   async run(call: Call): Promise<void> {

@@ -7,11 +7,13 @@ export class Image {
   readonly #globals: readonly { global: WebAssembly.Global; value: unknown }[]
   readonly #tableLengths: readonly number[]
 
-  constructor(cores: Cores) {
+  /** @param like of another instance of the same guest: what is equal is kept once */
+  constructor(cores: Cores, like?: Image) {
     this.#cores = cores
+    const known = like === undefined ? [] : like.#memories
     this.#memories = cores.memories
       .filter((memory) => memory.buffer.byteLength > 0)
-      .map((memory) => ({ memory, bytes: new Uint8Array(memory.buffer).slice() }))
+      .map((memory, index) => ({ memory, bytes: copyOf(memory, known[index]?.bytes) }))
     this.#globals = cores.globals.map((global) => ({ global, value: global.value }))
     this.#tableLengths = cores.tables.map((table) => table.length)
   }
@@ -30,4 +32,9 @@ export class Image {
     for (const { global, value } of this.#globals) global.value = value
     return true
   }
+}
+
+function copyOf(memory: WebAssembly.Memory, like: Buffer | undefined): Buffer {
+  const bytes = Buffer.from(memory.buffer)
+  return like?.equals(bytes) === true ? like : Buffer.from(bytes)
 }
