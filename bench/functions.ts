@@ -54,14 +54,15 @@ export const BENCH_FUNCTIONS: readonly BenchFunction[] = [
   },
 ]
 
-/** Deploys those that this machine can run, and says what it leaves out. */
+/** Deploys those of the chosen ones that this machine can run, and says what it leaves out. */
 export async function deployAll(
   platform: Platform,
   changes: Record<string, string> = {},
+  chosen: readonly BenchFunction[] = BENCH_FUNCTIONS,
 ): Promise<readonly BenchFunction[]> {
   const drivers = await platform.drivers()
-  const able = BENCH_FUNCTIONS.filter((each) => drivers.includes(each.driver))
-  for (const each of BENCH_FUNCTIONS) {
+  const able = chosen.filter((each) => drivers.includes(each.driver))
+  for (const each of chosen) {
     if (!able.includes(each)) console.error(`${each.name}: left out, the ${each.driver} driver is off`)
   }
   for (const each of able) {

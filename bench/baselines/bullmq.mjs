@@ -1,32 +1,43 @@
 // The baseline of the async path: one bare BullMQ queue, producer and worker in one process.
-// usage: node bullmq.mjs <path of a Redis socket> <jobs> <jobs under way at once>; prints jobs per second, end to end.
+// usage: node bullmq.mjs <path of a Redis socket> <jobs> <jobs under way at once>
+// Prints {added, finished}, jobs per second: adds alone, and with a worker from the first add to the last end.
 import { Queue, Worker } from 'bullmq'
 
 const [path, jobs, width] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 const connection = { path, maxRetriesPerRequest: null }
 const queue = new Queue('bare', { connection, defaultJobOptions: { removeOnComplete: true } })
+const job = { body: 'hello', headers: [['content-type', 'text/plain']] }
+
+async function addAll() {
+  let next = 0
+  const caller = async () => {
+    while (next++ < jobs) await queue.add('job', job)
+  }
+  await Promise.all(Array.from({ length: width }, caller))
+}
+
 await queue.obliterate({ force: true })
+for (let warm = 0; warm < 100; warm++) await queue.add('job', job)
+const addsFrom = performance.now()
+await addAll()
+const added = (jobs / (performance.now() - addsFrom)) * 1000
+await queue.obliterate({ force: true })
+
 let done = 0
-let finish
-const finished = new Promise((resolve) => (finish = resolve))
+const finishing = Promise.withResolvers()
 const worker = new Worker(
   'bare',
   async () => {
     done += 1
-    if (done === jobs) finish()
+    if (done === jobs) finishing.resolve()
   },
   { connection, concurrency: width },
 )
 await worker.waitUntilReady()
-
-const start = performance.now()
-let next = 0
-await Promise.all(
-  Array.from({ length: width }, async () => {
-    while (next++ < jobs) await queue.add('job', { body: 'hello', headers: [['content-type', 'text/plain']] })
-  }),
-)
-await finished
-console.log((jobs / (performance.now() - start)) * 1000)
+const from = performance.now()
+await addAll()
+await finishing.promise
+const finished = (jobs / (performance.now() - from)) * 1000
+console.log(JSON.stringify({ added, finished }))
 await worker.close()
 await queue.close()
