@@ -51,7 +51,9 @@ function reasonAgainst(path: string, specifier: string): string | undefined {
     const allowed = LAYERS[layer]
     if (target === layer || allowed === undefined || !Object.hasOwn(LAYERS, target)) return undefined
     if (!allowed.includes(target)) return `${layer} may import ${allowed.join(', ') || 'nothing of ours'}`
-    return specifier.startsWith('.') && !specifier.endsWith('.mjs') ? `across layers it is #${target}/…` : undefined
+    return specifier.startsWith('.') && !`${path} ${specifier}`.includes('.mjs')
+      ? `across layers it is #${target}/…`
+      : undefined
   }
   if (specifier.startsWith('node:') || FREE.test(path)) return undefined
   const vendor = VENDORS.find(([name]) => name.test(packageOf(specifier)))
