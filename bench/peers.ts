@@ -86,9 +86,7 @@ async function hearthRows(platform: Platform, builds: Builds): Promise<Row[]> {
   const rows: Row[] = []
   for (const app of ['hello', 'hono'] as const) {
     const code = await readFile(app === 'hello' ? builds.helloJs : builds.honoJs)
-    for (const { runtime, isolation, spec } of HEARTH_FUNCTIONS.filter((each) =>
-      drivers.includes(each.driver),
-    )) {
+    for (const { runtime, isolation, spec } of HEARTH_FUNCTIONS.filter((each) => drivers.includes(each.driver))) {
       const name = ['instances' in spec ? spec.instances : 'node', app].join('-')
       await platform.deploy(name, 'text/javascript', code, { runtime, ...spec })
       const url = `${platform.url}/fn/${name}`

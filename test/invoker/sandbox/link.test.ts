@@ -211,10 +211,6 @@ describe('SandboxLink.invoke()', () => {
     const { link, received } = connect((frame, peer) => {
       if (frame.type === FrameType.cancel) peer.send(header(FrameType.done, frame.call, FrameFlag.cancelled))
     })
-    async function* broken(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('first')
-      throw new Error('client went away')
-    }
     expect(await link.invoke(invocation(broken()), new RecordingSink(), never)).toEqual({ kind: 'cancelled' })
     expect(received.some((frame) => frame.type === FrameType.body && (frame.flags & FrameFlag.end) !== 0)).toBe(false)
   })
@@ -306,3 +302,8 @@ describe('SandboxLink.responsive()', () => {
     expect(await link.responsive(1000)).toBe(false)
   })
 })
+
+async function* broken(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('first')
+  throw new Error('client went away')
+}
