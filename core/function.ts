@@ -24,11 +24,13 @@ export interface FunctionSpec {
   readonly env: Readonly<Record<string, string>>
   /** Calls at the same time in one sandbox. */
   readonly concurrency: number
-  /** How long an idle sandbox stays. */
-  readonly keepAliveMs: number
+  /** How long an idle sandbox stays: `auto` (learned), or a duration such as `90s`; see keepAliveMsOf. */
+  readonly keepAlive: string
   /** Sandboxes kept however idle the function is. */
   readonly minSandboxes: number
   readonly maxSandboxes: number
+  /** What 95 of 100 calls are to take at most, waiting and starting included; 0: no objective. */
+  readonly targetLatencyMs: number
   /** Whether `/fn/{name}` wants the token. */
   readonly auth: 'none' | 'token'
   /** Hosts that `fetch` may reach although the default policy refuses them: `host`, `host:port` or CIDR. */

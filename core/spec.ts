@@ -1,4 +1,5 @@
 // Reads a function spec from untrusted input. One table is the source of the parser, the OpenAPI schema and the docs.
+import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.ts'
 import { PlatformError } from './errors.ts'
 import type { FunctionSpec, RuntimeName } from './function.ts'
 
@@ -7,7 +8,20 @@ interface FieldBase {
 }
 export type SpecField = FieldBase &
   (
-    | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number; readonly default: number }
+    | {
+        readonly type: 'integer'
+        readonly minimum: number
+        readonly maximum: number
+        /** Undefined: another field has it. */
+        readonly default: number | undefined
+      }
+    /** `auto`, or a duration (duration.ts). */
+    | {
+        readonly type: 'auto-or-duration'
+        readonly pattern: RegExp
+        readonly maximumMs: number
+        readonly default: string
+      }
     | { readonly type: 'choice'; readonly choices: readonly string[]; readonly default: string }
     | { readonly type: 'text'; readonly pattern: RegExp; readonly default: string }
     | { readonly type: 'list'; readonly pattern: RegExp; readonly default: readonly string[] }
@@ -15,6 +29,7 @@ export type SpecField = FieldBase &
   )
 
 const HOUR_MS = 3_600_000
+const LONGEST_KEEP_ALIVE_MS = 24 * HOUR_MS
 
 export const SPEC_FIELDS = {
   runtime: {
@@ -62,12 +77,19 @@ export const SPEC_FIELDS = {
     default: 1,
     description: 'Calls at the same time in one sandbox.',
   },
+  keepAlive: {
+    type: 'auto-or-duration',
+    pattern: new RegExp(`^auto$|${DURATION_PATTERN.source}`),
+    maximumMs: LONGEST_KEEP_ALIVE_MS,
+    default: 'auto',
+    description: 'How long an idle sandbox stays, such as 90s or 10m; auto: learned from the calls, and loaded ahead.',
+  },
   keepAliveMs: {
     type: 'integer',
     minimum: 0,
-    maximum: 24 * HOUR_MS,
-    default: 300_000,
-    description: 'How long an idle sandbox stays, ms.',
+    maximum: LONGEST_KEEP_ALIVE_MS,
+    default: undefined,
+    description: 'keepAlive in ms; give one of the two.',
   },
   minSandboxes: {
     type: 'integer',
@@ -82,6 +104,13 @@ export const SPEC_FIELDS = {
     maximum: 10_000,
     default: 100,
     description: 'Most sandboxes of the function at the same time on one invoker.',
+  },
+  targetLatencyMs: {
+    type: 'integer',
+    minimum: 0,
+    maximum: HOUR_MS,
+    default: 0,
+    description: 'What 95 of 100 calls are to take at most, waiting and starting included, ms; 0: no objective.',
   },
   auth: {
     type: 'choice',
@@ -109,7 +138,9 @@ export const SPEC_FIELDS = {
     default: 3,
     description: 'Tries of an async invocation, the first included.',
   },
-} as const satisfies Record<keyof FunctionSpec, SpecField>
+} as const satisfies Record<keyof FunctionSpec | 'keepAliveMs', SpecField>
+
+type FieldName = keyof typeof SPEC_FIELDS
 
 /** Where the default depends on the runtime. */
 const RUNTIME_DEFAULTS: Readonly<Record<RuntimeName, Partial<FunctionSpec>>> = {
@@ -133,17 +164,28 @@ export function parseSpec(input: Readonly<Record<string, unknown>>, implied: Run
     })
   }
   const runtime = input.runtime === undefined ? implied : (parseField('runtime', input.runtime) as RuntimeName)
-  const spec = Object.fromEntries(
+  const defaults: Partial<Record<FieldName, unknown>> = RUNTIME_DEFAULTS[runtime]
+  const fields = Object.fromEntries(
     Object.entries(SPEC_FIELDS).map(([key, field]) => {
-      const name = key as keyof FunctionSpec
+      const name = key as FieldName
       const value = input[name]
-      return [name, value === undefined ? (RUNTIME_DEFAULTS[runtime][name] ?? field.default) : parseField(name, value)]
+      return [name, value === undefined ? (defaults[name] ?? field.default) : parseField(name, value)]
     }),
-  ) as unknown as FunctionSpec
-  return checkTogether({ ...spec, runtime, env: sorted(spec.env) })
+  )
+  const { keepAliveMs, ...spec } = fields as unknown as FunctionSpec & { keepAliveMs: number | undefined }
+  if (keepAliveMs !== undefined && input.keepAlive !== undefined) {
+    throw refused('keepAlive', `given without keepAliveMs (${keepAliveMs}), which says the same`, input.keepAlive)
+  }
+  const keepAlive = keepAliveMs === undefined ? spec.keepAlive : formatDuration(keepAliveMs)
+  return checkTogether({ ...spec, runtime, keepAlive, env: sorted(spec.env) })
 }
 
-function parseField(name: keyof FunctionSpec, value: unknown): unknown {
+/** The duration of a `keepAlive`; undefined for `auto`. */
+export function keepAliveMsOf({ keepAlive }: Pick<FunctionSpec, 'keepAlive'>): number | undefined {
+  return parseDuration(keepAlive)
+}
+
+function parseField(name: FieldName, value: unknown): unknown {
   const field: SpecField = SPEC_FIELDS[name]
   switch (field.type) {
     case 'integer': {
@@ -151,6 +193,12 @@ function parseField(name: keyof FunctionSpec, value: unknown): unknown {
       if (Number.isSafeInteger(number) && (number as number) >= field.minimum && (number as number) <= field.maximum)
         return number
       throw refused(name, `an integer in [${field.minimum}, ${field.maximum}]`, value)
+    }
+    case 'auto-or-duration': {
+      const ms = typeof value === 'string' ? parseDuration(value) : undefined
+      if (value === 'auto') return value
+      if (ms !== undefined && ms <= field.maximumMs) return formatDuration(ms)
+      throw refused(name, `auto or a duration of at most ${formatDuration(field.maximumMs)}, such as 90s`, value)
     }
     case 'choice':
       if (typeof value === 'string' && field.choices.includes(value)) return value
@@ -170,7 +218,7 @@ function parseField(name: keyof FunctionSpec, value: unknown): unknown {
   }
 }
 
-function parseMap(name: keyof FunctionSpec, keyPattern: RegExp, value: unknown): unknown {
+function parseMap(name: FieldName, keyPattern: RegExp, value: unknown): unknown {
   const expected = `an object of texts whose names match ${keyPattern.source}`
   let map = value
   if (typeof value === 'string') {

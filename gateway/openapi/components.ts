@@ -144,6 +144,7 @@ function fieldSchema(field: SpecField): Schema {
       return { type: 'integer', minimum: field.minimum, maximum: field.maximum, default: preset, description }
     case 'choice':
       return { type: 'string', enum: field.choices, default: preset, description }
+    case 'auto-or-duration':
     case 'text':
       return { type: 'string', pattern: field.pattern.source, default: preset, description }
     case 'list':

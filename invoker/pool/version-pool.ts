@@ -5,6 +5,7 @@ import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
 import type { SandboxCounts } from '#core/invoker'
 import type { Outcome } from '#core/outcome'
+import { keepAliveMsOf } from '#core/spec'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
 import { startsFor } from './burst.ts'
@@ -17,6 +18,9 @@ import { coming, countServing, countStates, slotsIn } from './sandbox-state.ts'
 import { notStarted } from './starter.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
+
+/** Of functions whose keep-alive is `auto`. */
+const DEFAULT_KEEP_ALIVE_MS = 300_000
 
 /** What a call gets that asked for a sandbox. */
 export type Admission =
@@ -356,6 +360,9 @@ export class VersionPool implements Hungry, MemberOwner {
   }
 
   #keepMs(): number {
-    return this.#house.keepAlive({ keepAliveMs: this.version.spec.keepAliveMs, retired: this.#retired })
+    return this.#house.keepAlive({
+      keepAliveMs: keepAliveMsOf(this.version.spec) ?? DEFAULT_KEEP_ALIVE_MS,
+      retired: this.#retired,
+    })
   }
 }

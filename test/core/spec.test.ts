@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
-import { parseSpec, SPEC_FIELDS } from '#core/spec'
+import { keepAliveMsOf, parseSpec, SPEC_FIELDS } from '#core/spec'
 
 describe('parseSpec()', () => {
   it('fills every field with its default', () => {
     const spec = parseSpec({}, 'python')
-    expect(Object.keys(spec).toSorted()).toEqual(Object.keys(SPEC_FIELDS).toSorted())
+    const fields = Object.keys(SPEC_FIELDS).filter((name) => name !== 'keepAliveMs')
+    expect(Object.keys(spec).toSorted()).toEqual(fields.toSorted())
     expect(spec).toMatchObject({ runtime: 'python', memoryMiB: 256, timeoutMs: 30_000, auth: 'none', env: {} })
   })
 
@@ -45,10 +46,32 @@ describe('parseSpec()', () => {
     [{ env: [] }, 'env must be an object'],
     [{ egress: ['a b'] }, 'egress must be a list'],
     [{ minSandboxes: 5, maxSandboxes: 2 }, 'minSandboxes must be at most maxSandboxes (2): received 5'],
+    [{ keepAlive: 'long' }, 'keepAlive must be auto or a duration of at most 24h, such as 90s: received "long"'],
+    [{ keepAlive: '25h' }, 'received "25h"'],
+    [{ keepAlive: 90 }, 'received 90'],
+    [{ keepAlive: '90s', keepAliveMs: 90_000 }, 'keepAlive must be given without keepAliveMs (90000)'],
+    [{ targetLatencyMs: -1 }, 'targetLatencyMs must be an integer in [0, 3600000]: received -1'],
     [{ constructor: 1 }, 'unknown field "constructor"'],
   ])('refuses %j', (input, message) => {
     if (message === undefined) return expect(parseSpec(input, 'js').memoryMiB).toBe(32)
     expect(() => parseSpec(input, 'js')).toThrow(message)
     expect(() => parseSpec(input, 'js')).toThrow(expect.objectContaining({ code: 'invalid-spec' }))
+  })
+
+  it.each([
+    [{}, 'auto', undefined],
+    [{ keepAlive: 'auto' }, 'auto', undefined],
+    [{ keepAlive: '90s' }, '90s', 90_000],
+    [{ keepAlive: '60s' }, '1m', 60_000],
+    [{ keepAlive: '24h' }, '24h', 86_400_000],
+    [{ keepAlive: '1500ms' }, '1500ms', 1500],
+    [{ keepAliveMs: 1500 }, '1500ms', 1500],
+    [{ keepAliveMs: '600000' }, '10m', 600_000],
+    [{ keepAliveMs: 0 }, '0ms', 0],
+  ])('takes %j for a keepAlive of %s', (input, keepAlive, ms) => {
+    const spec = parseSpec(input, 'js')
+    expect(spec.keepAlive).toBe(keepAlive)
+    expect(keepAliveMsOf(spec)).toBe(ms)
+    expect(spec).toEqual(parseSpec({ ...spec }, 'js'))
   })
 })

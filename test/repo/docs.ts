@@ -30,6 +30,8 @@ function takes(field: SpecField): string {
   switch (field.type) {
     case 'integer':
       return `${field.minimum} … ${field.maximum}`
+    case 'auto-or-duration':
+      return '`auto`, or a duration'
     case 'choice':
       return field.choices.map((choice) => `\`${choice}\``).join(', ')
     case 'text':
@@ -44,7 +46,7 @@ function takes(field: SpecField): string {
 }
 
 function shown(value: unknown): string {
-  return value === '' ? '' : `\`${JSON.stringify(value)}\``.replaceAll('"', '')
+  return value === '' || value === undefined ? '' : `\`${JSON.stringify(value)}\``.replaceAll('"', '')
 }
 
 /** The fenced blocks of a Markdown text, with what follows the fence: ```sh run → `sh run`. */
