@@ -11,7 +11,7 @@ import { parseSpec } from '#core/spec'
 import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
 
-import { assemble } from '#test/invoker/sandbox/wasm/sandboxes'
+import { assemble, assembleComponent } from '#test/invoker/sandbox/wasm/sandboxes'
 
 import { describeSandboxDriver } from './sandbox-driver.ts'
 import type { Fixture } from './world.ts'
@@ -30,11 +30,29 @@ function built(runtime: RuntimeName, path: string): Promise<FileSet> {
 
 async function buildFixture(runtime: RuntimeName, path: string): Promise<FileSet> {
   await using builder = createWasmBuilder({ cacheDir })
-  const text = await readFile(new URL(`fixtures/${path}`, import.meta.url), 'utf8')
-  const source: FileSet =
-    runtime === 'js' ? new Map([['index.js', Buffer.from(text)]]) : new Map([['main.wasm', await assemble(text)]])
-  const draft = { name: parseFunctionName('contract'), spec: parseSpec({ runtime }, runtime), source }
+  const draft = {
+    name: parseFunctionName('contract'),
+    spec: parseSpec({ runtime }, runtime),
+    source: await sourceOf(path),
+  }
   return (await builder.build(draft, () => {}, new AbortController().signal)).artifact
+}
+
+function read(path: string): Promise<string> {
+  return readFile(new URL(`fixtures/${path}`, import.meta.url), 'utf8')
+}
+
+async function sourceOf(path: string): Promise<FileSet> {
+  switch (path) {
+    case 'wasm-command/main.as':
+      return new Map([['main.wasm', await assemble(await read(path))]])
+    case 'wasm-component/handler.as': {
+      const wit = await read('wasm-component/world.wit')
+      return new Map([['main.wasm', await assembleComponent(await read(path), wit, 'contract')]])
+    }
+    default:
+      return new Map([['index.js', Buffer.from(await read(path))]])
+  }
 }
 
 const js: readonly Fixture[] = (['reset', 'fresh', 'warm'] as const).map((instances) => ({
@@ -49,11 +67,17 @@ const command: Fixture = {
   artifact: () => built('wasm', 'wasm-command/main.as'),
 }
 
+const components: readonly Fixture[] = (['fresh', 'warm'] as const).map((instances) => ({
+  name: `wasm-component-${instances}`,
+  spec: { runtime: 'wasm', instances, concurrency: 8 },
+  artifact: () => built('wasm', 'wasm-component/handler.as'),
+}))
+
 describeSandboxDriver({
   name: 'wasm',
   // The suite keeps its artifacts in a folder of its own below the temporary one.
   makeDriver: async () => createWasmDriver({ artifactDir: tmpdir(), cacheDir }),
-  fixtures: [...js, command],
+  fixtures: [...js, command, ...components],
   skip: [
     { reason: 'bodies in a Wasm sandbox have at most 16 MiB', tests: ['echoes a body of 64 MiB'] },
     {
@@ -69,7 +93,7 @@ describeSandboxDriver({
     {
       reason: 'WebAssembly that is not JavaScript throws nothing: it traps',
       tests: ['reports what the code threw', 'reports what the code threw while it was loaded'],
-      fixtures: [command.name],
+      fixtures: [command, ...components].map(({ name }) => name),
     },
     {
       reason: 'the standard output of a command is its response, so only standard error is a log',

@@ -3,14 +3,14 @@ import type { Cores } from './cores.ts'
 
 export class Image {
   readonly #cores: Cores
-  readonly #memories: readonly { memory: WebAssembly.Memory; bytes: Uint8Array }[]
+  readonly #memories: readonly { memory: WebAssembly.Memory; bytes: Buffer }[]
   readonly #globals: readonly { global: WebAssembly.Global; value: unknown }[]
   readonly #tableLengths: readonly number[]
 
   /** @param like of another instance of the same guest: what is equal is kept once */
   constructor(cores: Cores, like?: Image) {
     this.#cores = cores
-    const known = like === undefined ? [] : like.#memories
+    const known: readonly { readonly bytes: Buffer }[] = like === undefined ? [] : like.#memories
     this.#memories = cores.memories
       .filter((memory) => memory.buffer.byteLength > 0)
       .map((memory, index) => ({ memory, bytes: copyOf(memory, known[index]?.bytes) }))

@@ -2,7 +2,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
+import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wasm-tools'
 import { main as compile } from 'assemblyscript/asc'
 
 import type { FileSet, LocalFile } from '#core/artifact'
@@ -136,6 +138,13 @@ export function handmade(glue: string): FileSet {
     ['component.js', Buffer.from(glue)],
     ['manifest.json', Buffer.from(JSON.stringify(manifest))],
   ])
+}
+
+/** AssemblyScript whose `handle` is that of wasi:http/incoming-handler@0.2.0 → component. */
+export async function assembleComponent(source: string, witSource: string, world: string): Promise<Uint8Array> {
+  const transform = fileURLToPath(new URL('../../../../functions/hello-wasm/export-handler.mjs', import.meta.url))
+  const binary = await assemble(source, '--transform', transform)
+  return componentNew(await componentEmbed({ binary, witSource, world }), [])
 }
 
 /** AssemblyScript → core module. `abort` and the like are not imported. */
