@@ -2,8 +2,9 @@
 // and an exit code. Each command is a file under commands/.
 import { fileURLToPath } from 'node:url'
 
-import { ConfigError, nearest } from '#core/config'
+import { ConfigError } from '#core/config'
 import { PlatformError, problemOf } from '#core/errors'
+import { nearest } from '#core/nearest'
 
 import { problemError } from './client.ts'
 import { columns, helpOf, parseArguments, type Command } from './command.ts'

@@ -1,6 +1,8 @@
 // The settings of a Hearth process: one table is the source of the parser, `docs/config.md` and its test.
 // Pure: the environment and the facts about the machine are arguments. What a function can set is in spec.ts.
 
+import { nearest } from './nearest.ts'
+
 /** What defaults depend on. */
 export interface Machine {
   readonly memoryMiB: number
@@ -95,6 +97,14 @@ export const SETTINGS = {
     maximum: 64 * 1024 * 1024,
     default: (machine) => Math.max(256, Math.floor(machine.memoryMiB * 0.7)),
     description: 'Memory for all sandboxes together, MiB. Default: 70 % of the machine.',
+  },
+  stemCells: {
+    env: 'HEARTH_STEM_CELLS',
+    type: 'integer',
+    minimum: 0,
+    maximum: 100,
+    default: 0,
+    description: 'Generic containers kept ready for each of node and python: a first call then takes milliseconds.',
   },
   maxHeaders: {
     env: 'HEARTH_MAX_HEADERS',
@@ -300,27 +310,4 @@ function unknownVariables(env: Readonly<Record<string, string | undefined>>): st
       const near = nearest(name, known)
       return `${name} is not a setting${near === undefined ? '' : `: did you mean ${near}?`} (docs/config.md has them all)`
     })
-}
-
-/** The candidate with the fewest edits, when it is near enough to be what was meant. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const scored = candidates.map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
-  const best = scored.toSorted((a, b) => a.distance - b.distance)[0]
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(word.length / 4)) ? best.candidate : undefined
-}
-
-/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
-  const at = (i: number, j: number): number => rows[i]?.[j] ?? Infinity
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    rows.push(row)
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Infinity
-      row.push(Math.min(replaced, swapped, at(i - 1, j) + 1, at(i, j - 1) + 1))
-    }
-  }
-  return at(a.length, b.length)
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { nearest } from '#core/config'
+import { nearest } from '#core/nearest'
 import { SPEC_FIELDS } from '#core/spec'
 
 import { usageError } from '../exit.ts'

@@ -17,7 +17,15 @@ import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import type { Store } from '#store/open'
 
 import type { Logger } from './log.ts'
-import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, type Context } from './parts.ts'
+import {
+  artifactDir,
+  openDrivers,
+  openRedis,
+  openStoreAt,
+  requestLimits,
+  stemCellStocks,
+  type Context,
+} from './parts.ts'
 import { openRuntimeDir } from './runtime-dir.ts'
 
 /** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
@@ -50,7 +58,9 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const builder = createBuilder({ ...sandboxing, wasm })
   const { memoryMiB, maxWaiting, maxWaitMs } = config
   const limits = requestLimits(config)
-  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, memoryMiB, maxWaiting, maxWaitMs })
+  const stocks = stemCellStocks(config, drivers)
+  const room = { memoryMiB, maxWaiting, maxWaitMs, stocks }
+  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, ...room })
   opening.defer(() => invoker.drain(0))
   const gateway = await createGateway(
     {

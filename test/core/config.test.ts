@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { ConfigError, nearest, readConfig, type Machine } from '#core/config'
+import { ConfigError, readConfig, type Machine } from '#core/config'
 
 const MACHINE: Machine = { memoryMiB: 10_000, rootDir: '/src/hearth', userCacheDir: '/home/ada/.cache' }
 
@@ -56,16 +56,5 @@ describe('readConfig()', () => {
   it('leaves the variables of the CLI and of the tests alone', () => {
     const env = { HEARTH_URL: 'http://127.0.0.1:1', HEARTH_TEST_REQUIRE: 'all', HEARTH_TEST_REDIS_SERVER: '/x' }
     expect(readConfig(env, MACHINE).port).toBe(8787)
-  })
-})
-
-describe('nearest()', () => {
-  it('finds what was meant', () => {
-    expect(nearest('deplyo', ['deploy', 'logs', 'rm'])).toBe('deploy')
-    expect(nearest('log', ['logs', 'ls'])).toBe('logs')
-  })
-
-  it('says nothing when nothing is near', () => {
-    expect(nearest('frobnicate', ['deploy', 'logs', 'rm'])).toBe(undefined)
   })
 })
