@@ -1,6 +1,5 @@
 // The settings of a Hearth process: one table is the source of the parser, `docs/config.md` and its test.
 // Pure: the environment and the facts about the machine are arguments. What a function can set is in spec.ts.
-
 import { nearest } from './nearest.ts'
 
 /** What defaults depend on. */
