@@ -21,9 +21,14 @@ export interface WasmDriverOptions {
   readonly spares?: number
   /** Compiled modules kept, by the size of their files. */
   readonly moduleCacheBytes?: number
+  /** Resident memory of the host process at which it is killed, MiB: a net under the limits of the guests. */
+  readonly maxHostMiB?: number
 }
 
 const MAX_CHANNEL = 0xffff
+const SPARES = 2
+const MODULE_CACHE_BYTES = 268_435_456
+const MAX_HOST_MIB = 8_192
 
 export function createWasmDriver(options: WasmDriverOptions): SandboxDriver {
   return new WasmDriver(options)
@@ -44,16 +49,17 @@ class WasmDriver implements SandboxDriver {
   #host: Host | undefined
   #lastChannel = 0
 
-  constructor({
-    artifactDir,
-    cacheDir,
-    clock = systemClock,
-    spares = 2,
-    moduleCacheBytes = 268_435_456,
-  }: WasmDriverOptions) {
+  constructor({ artifactDir, cacheDir, clock = systemClock, ...options }: WasmDriverOptions) {
     this.#clock = clock
     this.#gate = new EgressGate({ clock })
-    this.#process = new HostProcess({ artifactDir, cacheDir, spares, moduleCacheBytes, clock })
+    this.#process = new HostProcess({
+      artifactDir,
+      cacheDir,
+      clock,
+      spares: options.spares ?? SPARES,
+      moduleCacheBytes: options.moduleCacheBytes ?? MODULE_CACHE_BYTES,
+      maxMiB: options.maxHostMiB ?? MAX_HOST_MIB,
+    })
     // Started now, so that the first call finds it running; whoever needs it hears why it could not be.
     this.#connect().catch(() => {})
   }

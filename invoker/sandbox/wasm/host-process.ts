@@ -1,5 +1,6 @@
 // The Wasm host process from outside: starts it with as few rights as node can give, starts it again when it died.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import type { Duplex } from 'node:stream'
 
 import type { Clock } from '#core/clock'
@@ -16,6 +17,8 @@ export interface HostProcessOptions {
   /** Workers kept ready. */
   readonly spares: number
   readonly moduleCacheBytes: number
+  /** Resident memory at which the host is killed: the limits of its guests have failed. */
+  readonly maxMiB: number
   readonly clock: Clock
 }
 
@@ -32,6 +35,8 @@ export interface Host {
 const MAX_STARTS = 8
 const START_WINDOW_MS = 60_000
 const STDERR_BYTES = 4_096
+const MEMORY_CHECK_MS = 1_000
+const PAGES_PER_MIB = 256
 
 export class HostProcess implements AsyncDisposable {
   readonly #options: HostProcessOptions
@@ -95,7 +100,11 @@ export class HostProcess implements AsyncDisposable {
       stderr = (stderr + chunk.toString()).slice(-STDERR_BYTES)
     })
     const gone = Promise.withResolvers<string>()
+    const watch = this.#watchMemory(child, (resident) => {
+      stderr = `it had ${resident} MiB of memory, more than ${this.#options.maxMiB}`
+    })
     const onGone = (how: string): void => {
+      watch[Symbol.dispose]()
       if (this.#child === child) this.#host = this.#child = undefined
       gone.resolve(stderr === '' ? how : `${how}: ${lastLine(stderr)}`)
     }
@@ -113,6 +122,17 @@ export class HostProcess implements AsyncDisposable {
     return host
   }
 
+  #watchMemory(child: ChildProcess, onTooMuch: (residentMiB: number) => void): Disposable {
+    const { clock, maxMiB } = this.#options
+    const check = async (): Promise<void> => {
+      const residentMiB = await residentMemory(child.pid)
+      if (residentMiB <= maxMiB) return
+      onTooMuch(residentMiB)
+      child.kill('SIGKILL')
+    }
+    return clock.every(MEMORY_CHECK_MS, () => void check())
+  }
+
   #admit(): void {
     const now = this.#options.clock.monotonic()
     while (this.#starts.length > 0 && now - this.#starts[0]! > START_WINDOW_MS) this.#starts.shift()
@@ -124,6 +144,12 @@ export class HostProcess implements AsyncDisposable {
     }
     this.#starts.push(now)
   }
+}
+
+/** MiB; 0 where it cannot be told: not Linux, or the process is gone. */
+async function residentMemory(pid: number | undefined): Promise<number> {
+  const statm = await readFile(`/proc/${pid}/statm`, 'utf8').catch(() => '0 0')
+  return Math.floor(Number(statm.split(' ')[1]) / PAGES_PER_MIB)
 }
 
 /** What node is told to let a process do: read these folders, and start threads. */
