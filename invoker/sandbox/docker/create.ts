@@ -85,6 +85,7 @@ interface Agent {
 
 async function connectAgent(starting: Starting, signal: AbortSignal): Promise<Agent> {
   const { container, context, lastWords } = starting
+  signal.throwIfAborted()
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => {})
   const abort = (): void => failed.reject(signal.reason)

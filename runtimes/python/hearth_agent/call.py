@@ -41,7 +41,8 @@ class Call:
         self._notify()
 
     def receive_window(self, size):
-        self._window += size
+        with self._changed:
+            self._window += size
         self._notify()
 
     def cancel(self):
@@ -97,11 +98,10 @@ class Call:
         """How much of the response may be sent now, at most `most` bytes, or None when it has to wait."""
         if self.cancelled:
             raise Cancelled
-        size = min(self._window, CHUNK_BYTES, most)
-        if size == 0:
-            return None
-        self._window -= size
-        return size
+        with self._changed:
+            size = min(self._window, CHUNK_BYTES, most)
+            self._window -= size
+        return size or None
 
     def respond(self, status, headers, body):
         """All of the response, and the end of the call."""
