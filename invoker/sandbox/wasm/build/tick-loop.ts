@@ -1,6 +1,8 @@
 // jco 1.35 looks for host events every 10 ms, so every await of a guest costs 11.6 ms. The patched loop starts at
 // once and sleeps until a host operation ends; the 10 ms remain as a safety net.
 
+import { replaceOnce } from './replace-once.ts'
+
 const START = `if (this.#tickLoop !== null) { return; }
         this.#tickLoop = 1;
         setTimeout(async () => {`
@@ -30,14 +32,7 @@ const WAITED = `await new Promise((resolve) => {
  */
 export function patchTickLoop(glue: string): string {
   if (!glue.includes('TickLoop')) return glue
-  return replaceOnce(replaceOnce(glue, START, STARTED), WAIT, WAITED)
-}
-
-function replaceOnce(text: string, search: string, replacement: string): string {
-  const parts = text.split(search)
-  const [before, after] = parts
-  if (parts.length !== 2 || before === undefined || after === undefined) {
-    throw new Error(`the tick loop of jco has changed: expected once, found ${parts.length - 1} times: ${search}`)
-  }
-  return before + replacement + after
+  const what = 'the tick loop of jco'
+  const started = replaceOnce(glue, { what, search: START, replacement: STARTED })
+  return replaceOnce(started, { what, search: WAIT, replacement: WAITED })
 }

@@ -1,6 +1,7 @@
 // Component → ES module and core modules that the Wasm host can instantiate.
 import { transpileBytes } from '@bytecodealliance/jco-transpile'
 
+import { patchByteLists } from './byte-lists.ts'
 import { patchTickLoop } from './tick-loop.ts'
 
 export interface Transpiled {
@@ -37,7 +38,7 @@ export async function transpile(component: Uint8Array): Promise<Transpiled> {
   const glue = files['component.js']
   if (glue === undefined) throw new Error('jco gave no component.js')
   return {
-    glue: new TextEncoder().encode(patchTickLoop(new TextDecoder().decode(glue))),
+    glue: new TextEncoder().encode(patchByteLists(patchTickLoop(new TextDecoder().decode(glue)))),
     cores: new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm'))),
     imports,
     exports: exports.map(([name]) => name),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { findEntry } from '#invoker/sandbox/wasm/build/entry'
 import { createStackMapper } from '#invoker/sandbox/wasm/build/stack-map'
+import { patchByteLists } from '#invoker/sandbox/wasm/build/byte-lists'
 import { patchTickLoop } from '#invoker/sandbox/wasm/build/tick-loop'
 
 const files = (...paths: string[]): Map<string, Uint8Array> => new Map(paths.map((path) => [path, new Uint8Array()]))
@@ -21,6 +22,13 @@ describe('findEntry()', () => {
     const source = files('index.js', 'lib/start.js')
     source.set('package.json', new TextEncoder().encode('{"main":"./lib/start.js"}'))
     expect(findEntry(source, '').path).toBe('lib/start.js')
+  })
+})
+
+describe('patchByteLists()', () => {
+  it('refuses glue whose lists it does not know, and leaves glue without lists alone', () => {
+    expect(() => patchByteLists('function _liftFlatList(meta) {}')).toThrow(/the list lifting of jco has changed/)
+    expect(patchByteLists('nothing')).toBe('nothing')
   })
 })
 
