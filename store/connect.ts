@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { type Clock, systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 
+import { GatheringRedis } from './gathering-redis.ts'
 import type { StoreSettings } from './settings.ts'
 
 /** `shared` for commands, `blocking` for the one that waits for bells, `subscriber` for messages. */
@@ -36,7 +37,7 @@ export async function connect(
     connectTimeout: settings.connectTimeoutMs,
     ...(role === 'blocking' ? { blockingTimeout: 2_000 * BLOCK_S } : { commandTimeout: settings.commandTimeoutMs }),
   }
-  const redis = new Redis(options)
+  const redis = role === 'shared' ? new GatheringRedis(options) : new Redis(options)
   let lastError: unknown
   redis.on('error', (error) => (lastError = error))
   const expired = Promise.withResolvers<never>()
