@@ -1,5 +1,7 @@
 // Sandboxes that are WebAssembly: worker threads of a host process that has no rights, one for each sandbox. Does not
 // build anything: what a sandbox loads is described in artifact.ts and made in build/.
+import { resolve } from 'node:path'
+
 import { type Clock, systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import { type Frame, FrameFlag, parseJson } from '#core/frames'
@@ -53,8 +55,8 @@ class WasmDriver implements SandboxDriver {
     this.#clock = clock
     this.#gate = new EgressGate({ clock })
     this.#process = new HostProcess({
-      artifactDir,
-      cacheDir,
+      artifactDir: resolve(artifactDir),
+      cacheDir: resolve(cacheDir),
       clock,
       spares: options.spares ?? SPARES,
       moduleCacheBytes: options.moduleCacheBytes ?? MODULE_CACHE_BYTES,

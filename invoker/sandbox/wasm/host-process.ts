@@ -1,6 +1,7 @@
 // The Wasm host process from outside: starts it with as few rights as node can give, starts it again when it died.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 
 import type { Clock } from '#core/clock'
@@ -90,8 +91,9 @@ export class HostProcess implements AsyncDisposable {
   }
 
   #arguments(mainPath: string, workerPath: string): string[] {
-    const { artifactDir, cacheDir, spares, moduleCacheBytes } = this.#options
-    return [...permissions([cacheDir, artifactDir]), mainPath, workerPath, String(spares), String(moduleCacheBytes)]
+    const { artifactDir, spares, moduleCacheBytes } = this.#options
+    const flags = permissions([dirname(mainPath), artifactDir])
+    return [...flags, mainPath, workerPath, String(spares), String(moduleCacheBytes)]
   }
 
   #connect(child: ChildProcess): Host {

@@ -1,4 +1,6 @@
 // One sandbox of the Wasm driver: a worker thread in the host process, reached over a channel of its pipe.
+import { resolve } from 'node:path'
+
 import type { Clock } from '#core/clock'
 import { parseEgressRules } from '#core/egress'
 import { type Frame, type FrameError, FrameFlag } from '#core/frames'
@@ -76,7 +78,8 @@ export class WasmSandbox implements Sandbox {
     const { env, memoryMiB, concurrency, instances } = spec
     const head: WasmLoadHead = {
       spec: { env, memoryMiB, concurrency: Math.min(concurrency, MAX_INSTANCES), instances },
-      files,
+      // The host's working directory is another.
+      files: files.map((file) => ({ ...file, localPath: resolve(file.localPath) })),
     }
     try {
       this.#egress.rules = parseEgressRules(spec.egress)
