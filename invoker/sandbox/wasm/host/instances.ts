@@ -1,4 +1,5 @@
 // The instances of one worker: as many as there are calls that wait at the same time, each for one call at a time.
+import { type Clock, systemClock } from '#core/clock'
 import type { InstancePolicy } from '#core/function'
 
 import { MAX_INSTANCES } from '../control.ts'
@@ -10,6 +11,8 @@ const READY = 1
 const MAX_CALLS = 10_000
 /** Calls that came together run one after the other for so long, ms, before what they answered is sent. */
 const MAX_TURN_MS = 1
+/** Instances that nobody needed for so long are thrown away. */
+const TRIM_MS = 10_000
 
 type Use = (instance: GuestInstance) => Promise<void>
 
@@ -34,10 +37,13 @@ export class Instances {
   /** Whether a call has been started that may end before this turn of the event loop does. */
   #starting = false
   #turnStart = 0
+  /** The fewest that were idle since the last trim: nobody needed these. */
+  #leastIdle = 0
 
-  constructor(guest: Guest, policy: InstancePolicy) {
+  constructor(guest: Guest, policy: InstancePolicy, clock: Clock = systemClock) {
     this.#guest = guest
     this.#policy = policy
+    clock.every(TRIM_MS, () => this.#trim())
   }
 
   /** Makes the first. @throws what the guest throws */
@@ -88,7 +94,9 @@ export class Instances {
     this.#busy++
     let live: Live | undefined
     try {
-      live = this.#idle.pop() ?? (await this.#make())
+      live = this.#idle.pop()
+      this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
+      live ??= await this.#make()
       await use(live.instance)
     } finally {
       this.#busy--
@@ -117,6 +125,12 @@ export class Instances {
       // The next call finds out, and can be told.
       () => {},
     )
+  }
+
+  /** Gives back the memory of a burst that is over. */
+  #trim(): void {
+    for (const live of this.#idle.splice(0, Math.max(0, this.#leastIdle - READY))) live.instance.abandon()
+    this.#leastIdle = this.#idle.length
   }
 
   async #make(): Promise<Live> {

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+
+import type { Guest, GuestInstance } from '#invoker/sandbox/wasm/host/guest'
+import { Instances } from '#invoker/sandbox/wasm/host/instances'
+import { ManualClock } from '#test/invoker/manual-clock'
+
+interface Made extends GuestInstance {
+  readonly number: number
+  recycled: number
+  abandoned: boolean
+}
+
+/** A guest whose instances say what was done with them. */
+function guest({ fit = true, settled = true } = {}): { made: Made[]; guest: Guest } {
+  const made: Made[] = []
+  const instantiate = async (): Promise<GuestInstance> => {
+    const instance: Made = {
+      number: made.length,
+      recycled: 0,
+      abandoned: false,
+      settled,
+      run: async () => {},
+      recycle() {
+        instance.recycled++
+        return fit
+      },
+      abandon() {
+        instance.abandoned = true
+      },
+    }
+    made.push(instance)
+    return instance
+  }
+  return { made, guest: { instantiate } }
+}
+
+const numberOf = (instance: GuestInstance): number => (instance as Made).number
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve))
+  })
+}
+
+describe('Instances.with()', () => {
+  it('gives calls that only compute one and the same instance, one after the other', async () => {
+    const { made, guest: some } = guest()
+    const instances = new Instances(some, 'reset', new ManualClock())
+    await instances.start()
+    const used: number[] = []
+    await Promise.all(Array.from({ length: 5 }, () => instances.with(async (one) => void used.push(numberOf(one)))))
+    expect(used).toEqual([0, 0, 0, 0, 0])
+    expect(made[0]?.recycled).toBe(5)
+  })
+
+  it('gives calls that wait an instance each', async () => {
+    const { guest: some } = guest()
+    const instances = new Instances(some, 'warm', new ManualClock())
+    await instances.start()
+    const used = new Set<number>()
+    const wait = async (one: GuestInstance): Promise<void> => {
+      used.add(numberOf(one))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await Promise.all(Array.from({ length: 5 }, () => instances.with(wait)))
+    expect(used.size).toBe(5)
+    await expect(Promise.all(Array.from({ length: 17 }, () => instances.with(wait)))).rejects.toThrow(
+      'at most 16 calls',
+    )
+  })
+
+  it('throws an instance away after each call under fresh, and makes the next ahead', async () => {
+    const { made, guest: some } = guest()
+    const instances = new Instances(some, 'fresh', new ManualClock())
+    await instances.start()
+    await instances.with(async () => {})
+    await turn()
+    expect(made.map(({ recycled, abandoned }) => [recycled, abandoned])).toEqual([
+      [0, true],
+      [0, false],
+    ])
+  })
+
+  it('throws away what is not fit for the next call', async () => {
+    const { made, guest: some } = guest({ fit: false })
+    const instances = new Instances(some, 'reset', new ManualClock())
+    await instances.start()
+    const used: number[] = []
+    for (let call = 0; call < 3; call++) await instances.with(async (one) => void used.push(numberOf(one)))
+    expect(new Set(used).size).toBe(3)
+    for (const number of used) expect(made[number]?.abandoned).toBe(true)
+  })
+
+  it('does not recycle in the same turn what may still be written to', async () => {
+    const { made, guest: some } = guest({ settled: false })
+    const instances = new Instances(some, 'reset', new ManualClock())
+    await instances.start()
+    await instances.with(async () => {})
+    expect(made[0]?.recycled).toBe(0)
+    await turn()
+    expect(made[0]?.recycled).toBe(1)
+  })
+
+  it('lets go of an instance that fails its call', async () => {
+    const { guest: some } = guest()
+    const instances = new Instances(some, 'reset', new ManualClock())
+    await instances.start()
+    await expect(instances.with(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    await instances.with(async () => {})
+  })
+
+  it('gives back the instances of a burst when nobody needed them for a while', async () => {
+    const clock = new ManualClock()
+    const { made, guest: some } = guest()
+    const instances = new Instances(some, 'warm', clock)
+    await instances.start()
+    const burst = Array.from({ length: 6 }, () => instances.with(() => new Promise((done) => setTimeout(done, 20))))
+    await Promise.all(burst)
+    const left = (): number => made.filter(({ abandoned }) => !abandoned).length
+    expect(left()).toBe(6)
+    await clock.pass(10_000)
+    expect(left()).toBe(6)
+    await clock.pass(10_000)
+    expect(left()).toBe(1)
+  })
+})
