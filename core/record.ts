@@ -86,6 +86,8 @@ export interface RecordStore {
   /** Upserts. Later writes of the same id win. */
   write(record: InvocationRecord): void
   writeLogs(lines: readonly StoredLogLine[]): void
+  /** As `write`, and durable when it resolves. @throws PlatformError `store-unavailable`; it is then written later */
+  save(record: InvocationRecord): Promise<void>
   /** Resolves when everything written so far is durable. @throws PlatformError `store-unavailable` */
   flush(): Promise<void>
   get(id: InvocationId): Promise<InvocationRecord | undefined>

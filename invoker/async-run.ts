@@ -104,8 +104,7 @@ export class AsyncRun {
 
   /** The record first: a claim that is complete is never looked at again. */
   async #finish(record: InvocationRecord): Promise<void> {
-    this.#options.records.write(record)
-    await this.#options.records.flush()
+    await this.#options.records.save(record)
     await this.#claim.complete()
   }
 

@@ -4,13 +4,13 @@ import type { Redis } from 'ioredis'
 import { type Clock, systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import { type FunctionName, type InvocationId, parseInvocationId } from '#core/ids'
-import type { InvocationRecord, RecordFilter, RecordPage, RecordStore, StoredLogLine } from '#core/record'
+import type { InvocationRecord, RecordFilter, RecordPage, RecordState, RecordStore, StoredLogLine } from '#core/record'
 
 import { guard } from './connect.ts'
 import type { Keys } from './keys.ts'
 import { RecordBuffer } from './records/buffer.ts'
 import { LogTail, newestLines, tailPosition } from './records/log-tail.ts'
-import { decodeRecord } from './records/precedence.ts'
+import { decodeRecord, isFinal } from './records/precedence.ts'
 import { Retention } from './records/retention.ts'
 import { countByFunction, RecordWriter } from './records/writer.ts'
 import type { StoreSettings } from './settings.ts'
@@ -20,6 +20,12 @@ import type { Subscriptions } from './subscriptions.ts'
 const BATCH = 256
 /** Pause after a failed write, ms. */
 const RETRY_MS = 250
+
+interface Save {
+  readonly record: InvocationRecord
+  resolve(): void
+  reject(error: unknown): void
+}
 
 /**
  * Writes wait in a bounded buffer for at most `flushMs` and go out in batches; while Redis does not answer they stay
@@ -34,6 +40,8 @@ export class RedisRecordStore implements RecordStore {
   readonly #writer: RecordWriter
   readonly #retention: Retention
   readonly #tail: LogTail
+  /** To be written at the end of this turn of the event loop. */
+  #saves: Save[] = []
   #timer: Disposable | undefined
   #writing: Promise<void> | undefined
   /** Written since the start. */
@@ -72,6 +80,14 @@ export class RedisRecordStore implements RecordStore {
     this.#schedule()
   }
 
+  /** Saves of one turn of the event loop go out together; they wait for no other batch. */
+  save(record: InvocationRecord): Promise<void> {
+    this.#buffer.supersede(record)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    if (this.#saves.push({ record, resolve, reject }) === 1) setImmediate(() => void this.#saveAll())
+    return promise
+  }
+
   async flush(): Promise<void> {
     // Counted, not "until it is empty": under load it may never be.
     const target = this.#batches + this.#buffer.batches(BATCH) + (this.#writing === undefined ? 0 : 1)
@@ -91,7 +107,7 @@ export class RedisRecordStore implements RecordStore {
     let before = filter.cursor === undefined ? undefined : parseCursor(filter.cursor)
     for (;;) {
       const ids = await this.#idsBefore(index, before, filter.limit - records.length)
-      for (const record of await this.#load(index, ids)) {
+      for (const record of await this.#load(index, ids, filter.state)) {
         if (filter.state === undefined || record.state === filter.state) records.push(record)
       }
       before = ids.at(-1) ?? before
@@ -133,6 +149,24 @@ export class RedisRecordStore implements RecordStore {
       this.#timer?.[Symbol.dispose]()
       this.#closed = true
     }
+  }
+
+  async #saveAll(): Promise<void> {
+    const saves = this.#saves
+    this.#saves = []
+    const records = saves.map(({ record }) => record)
+    try {
+      await this.#writer.write({ records, lines: [] })
+      for (const { resolve } of saves) resolve()
+    } catch (error) {
+      for (const { record, reject } of saves) {
+        this.write(record)
+        reject(error)
+      }
+      return
+    }
+    // The next write looks again.
+    await this.#retention.prune(countByFunction(records), this.#clock.now()).catch(() => {})
   }
 
   #schedule(): void {
@@ -186,12 +220,18 @@ export class RedisRecordStore implements RecordStore {
     return guard(this.#redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, count)) as Promise<InvocationId[]>
   }
 
-  /** Ids whose record has expired are taken out of the index on the way. */
-  async #load(index: string, ids: readonly InvocationId[]): Promise<InvocationRecord[]> {
+  /**
+   * On the way, ids are taken out of the index whose record has expired, or is final in an index of what is not: a
+   * process that wrote the record before may have been late to write the index.
+   */
+  async #load(index: string, ids: readonly InvocationId[], state?: RecordState): Promise<InvocationRecord[]> {
     const stored = await Promise.all(ids.map((id) => guard(this.#redis.get(this.#keys.record(id)))))
-    const expired = ids.filter((_, position) => stored[position] === null)
-    if (expired.length > 0) await guard(this.#redis.zrem(index, ...expired))
-    return stored.filter((value) => value !== null).map(decodeRecord)
+    const records = stored.map((value) => (value === null ? undefined : decodeRecord(value)))
+    const isStale = (record: InvocationRecord | undefined): boolean =>
+      record === undefined || (state !== undefined && !isFinal(state) && isFinal(record.state))
+    const stale = ids.filter((_, position) => isStale(records[position]))
+    if (stale.length > 0) await guard(this.#redis.zrem(index, ...stale))
+    return records.filter((record) => record !== undefined)
   }
 }
 

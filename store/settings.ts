@@ -32,7 +32,7 @@ export const STORE_DEFAULTS: StoreSettings = {
   recordsPerFunction: 10_000,
   logLinesPerFunction: 10_000,
   logLinesPerInvocation: 1_000,
-  flushMs: 10,
+  flushMs: 50,
   bufferedRecords: 20_000,
   leaseMs: 30_000,
   sweepMs: 5_000,

@@ -84,12 +84,12 @@ function queuedInvocation(
 }
 
 /**
- * The record comes first, so that it never overwrites what an invoker writes; being in the lane is what counts, so
- * when that fails the record says so.
+ * The record and the place in the lane are written together: the store lets no `queued` stand in the way of what an
+ * invoker writes meanwhile. Being in the lane is what counts, so when that fails the record says so.
  * @throws PlatformError `store-unavailable`
  */
 async function submit(context: GatewayContext, invocation: QueuedInvocation): Promise<void> {
-  const { records, lanes, clock } = context.deps
+  const { records, lanes } = context.deps
   const { request, id, version, acceptedAt } = invocation
   const record: InvocationRecord = {
     id,
@@ -101,20 +101,17 @@ async function submit(context: GatewayContext, invocation: QueuedInvocation): Pr
     acceptedAt,
     attempts: [],
   }
-  records.write(record)
-  try {
-    await records.flush()
-    await lanes.add(invocation)
-  } catch (cause) {
-    const error = asUnavailable(cause)
-    records.write({
-      ...record,
-      state: 'failed',
-      finishedAt: clock.now(),
-      error: { code: error.code, message: error.message },
-    })
-    throw error
-  }
+  const [saved, added] = await Promise.allSettled([records.save(record), lanes.add(invocation)])
+  if (added.status === 'rejected') throw notQueued(context, record, added.reason)
+  if (saved.status === 'rejected') throw asUnavailable(saved.reason)
+}
+
+/** Puts the failure down. */
+function notQueued({ deps }: GatewayContext, record: InvocationRecord, cause: unknown): PlatformError {
+  const error = asUnavailable(cause)
+  const { code, message } = error
+  deps.records.write({ ...record, state: 'failed', finishedAt: deps.clock.now(), error: { code, message } })
+  return error
 }
 
 function asUnavailable(cause: unknown): PlatformError {

@@ -44,6 +44,12 @@ export class RecordBuffer {
     this.#shrink()
   }
 
+  /** Drops an entry that waits and that `record`, written elsewhere, makes old. */
+  supersede(record: InvocationRecord): void {
+    const waiting = this.#records.get(record.id)
+    if (waiting !== undefined && supersedes(record, waiting)) this.#forget(record.id)
+  }
+
   addLines(lines: readonly StoredLogLine[]): void {
     for (const line of lines) this.#lines.push(line)
     this.#shrink()

@@ -18,7 +18,7 @@ export function supersedes(next: InvocationRecord, current: InvocationRecord): b
   return next.attempts.length >= current.attempts.length
 }
 
-function isFinal(state: RecordState): boolean {
+export function isFinal(state: RecordState): boolean {
   return state !== 'queued' && state !== 'running'
 }
 

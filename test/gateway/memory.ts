@@ -115,6 +115,11 @@ export class MemoryRecords implements RecordStore {
     for (const line of lines) for (const follower of this.#followers) follower(line)
   }
 
+  async save(record: InvocationRecord): Promise<void> {
+    this.write(record)
+    await this.flush()
+  }
+
   async flush(): Promise<void> {
     if (this.down !== undefined) throw this.down
   }

@@ -148,6 +148,10 @@ export class MemoryRecords implements RecordStore {
     this.lines.push(...lines)
   }
 
+  async save(record: InvocationRecord): Promise<void> {
+    this.write(record)
+  }
+
   async flush(): Promise<void> {}
 
   async get(id: InvocationId): Promise<InvocationRecord | undefined> {

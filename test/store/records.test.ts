@@ -228,3 +228,38 @@ test('closing the store writes the records that wait', async () => {
   await using store = await open('close')
   expect(await store.records.get(record.id)).toEqual(record)
 })
+
+test('a saved record is in Redis and in the lists when save resolves, however long writes may wait', async () => {
+  await using store = await open('save', { flushMs: 60_000 })
+  await using other = await open('save')
+  const record = sampleRecord({ state: 'queued', trigger: 'async' })
+  await store.records.save(record)
+  expect(await other.records.get(record.id)).toEqual(record)
+  expect(await allPages(other, { state: 'queued', limit: 5 })).toEqual([record])
+})
+
+test('a saved record takes the place of an earlier one that waits, and no later one', async () => {
+  await using store = await open('save-order', { flushMs: 60_000 })
+  const running = sampleRecord({ state: 'running', attempts: attempts(1) })
+  store.records.write(running)
+  const done = { ...running, state: 'succeeded' } as const
+  await store.records.save(done)
+  expect(await store.records.get(done.id)).toEqual(done)
+  await store.records.save({ ...running, state: 'queued', attempts: [] })
+  expect(await store.records.get(done.id)).toEqual(done)
+  expect(await allPages(store, { state: 'queued', limit: 5 })).toEqual([])
+})
+
+test('a record that says queued and comes late stands in the way of nothing, also in the lists', async () => {
+  await using store = await open('late')
+  const queued = sampleRecord({ state: 'queued', trigger: 'async' })
+  const done = { ...queued, state: 'succeeded', attempts: attempts(1) } as const
+  await store.records.save(done)
+  // As a process leaves it that wrote the record before `done`, and its index after.
+  await redis.zadd('late:{all}:records:queued', 0, queued.id)
+  await store.records.save(queued)
+  expect(await store.records.get(queued.id)).toEqual(done)
+  expect(await allPages(store, { state: 'queued', limit: 5 })).toEqual([])
+  expect(await redis.zcard('late:{all}:records:queued')).toBe(0)
+  expect(await allPages(store, { state: 'succeeded', limit: 5 })).toEqual([done])
+})
