@@ -144,7 +144,7 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
     manifest,
     modules,
     policy: 'reset',
-    spec: { env: {}, memoryMiB: 64, concurrency: 1, instances: 'reset' },
+    spec: { env: {}, memoryMiB: 64, instances: 'reset' },
     egress: { fetch: () => new Promise(() => {}) },
     instantiate: (getCore, imports, instantiateCore) =>
       glue.instantiate(getCore, imports, (module, coreImports) => {

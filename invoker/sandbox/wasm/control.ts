@@ -20,7 +20,7 @@ export const ControlType = {
 
 /** The head of a load frame to the Wasm host. Code does not follow: the files are on the disk. */
 export interface WasmLoadHead {
-  readonly spec: Pick<FunctionSpec, 'env' | 'memoryMiB' | 'concurrency' | 'instances'>
+  readonly spec: Pick<FunctionSpec, 'env' | 'memoryMiB' | 'instances'>
   readonly files: readonly LocalFile[]
 }
 

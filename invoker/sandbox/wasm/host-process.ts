@@ -26,7 +26,6 @@ export interface HostProcessOptions {
 /** A host that runs. Everything it carries ends with it. */
 export interface Host {
   readonly socket: FrameSocket
-  readonly pid: number
   /** Resolves when it is gone, with how. */
   readonly gone: Promise<string>
   onFrame: (frame: Frame) => void
@@ -117,7 +116,6 @@ export class HostProcess implements AsyncDisposable {
         onFrame: (frame) => host.onFrame(frame),
         onClose: () => child.kill('SIGKILL'),
       }),
-      pid: child.pid ?? 0,
       gone: gone.promise,
       onFrame: () => {},
     }

@@ -11,7 +11,7 @@ import type { Outcome } from '#core/outcome'
 import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
 import type { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
-import { ControlType, MAX_INSTANCES, type WasmLoadHead } from './control.ts'
+import { ControlType, type WasmLoadHead } from './control.ts'
 import { FailurePlaces } from './failure-places.ts'
 import { SandboxEgress } from './sandbox-egress.ts'
 import type { EgressGate } from './egress.ts'
@@ -75,9 +75,9 @@ export class WasmSandbox implements Sandbox {
 
   async load({ spec, files }: Code, signal: AbortSignal): Promise<LoadResult> {
     signal.throwIfAborted()
-    const { env, memoryMiB, concurrency, instances } = spec
+    const { env, memoryMiB, instances } = spec
     const head: WasmLoadHead = {
-      spec: { env, memoryMiB, concurrency: Math.min(concurrency, MAX_INSTANCES), instances },
+      spec: { env, memoryMiB, instances },
       // The host's working directory is another.
       files: files.map((file) => ({ ...file, localPath: resolve(file.localPath) })),
     }

@@ -11,10 +11,6 @@ export class BodyQueue {
     this.#onRead = onRead
   }
 
-  get ended(): boolean {
-    return this.#ended
-  }
-
   /** Whether `read` would answer at once. */
   get ready(): boolean {
     return this.#ended || this.#chunks.length > 0
