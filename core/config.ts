@@ -99,11 +99,12 @@ export const SETTINGS = {
   },
   stemCells: {
     env: 'HEARTH_STEM_CELLS',
-    type: 'integer',
-    minimum: 0,
-    maximum: 100,
-    default: 0,
-    description: 'Generic containers kept ready for each of node and python: a first call then takes milliseconds.',
+    type: 'text',
+    pattern: /^(?:auto|off|\d{1,3})$/,
+    expected: 'auto, off or a number below 1000',
+    default: 'auto',
+    description:
+      'Generic containers kept ready, so that first calls take milliseconds: by demand, none, or so many of each kind.',
   },
   maxHeaders: {
     env: 'HEARTH_MAX_HEADERS',

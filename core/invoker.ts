@@ -28,6 +28,33 @@ export interface SandboxCounts {
   readonly idle: number
   readonly busy: number
   readonly draining: number
+  /** Without code, ready to be specialized: of a driver all, of a function those that its next start could take. */
+  readonly generic: number
+}
+
+/** For how long a function without calls stays loaded, and why. */
+export interface KeepAliveStatus {
+  /** `fixed` by the spec; the others are learned (docs/keep-alive.md). */
+  readonly basis: 'fixed' | 'standard' | 'histogram' | 'forecast'
+  readonly why: string
+  /** Idle times that are remembered. */
+  readonly idleTimes: number
+  /** Until when it stays loaded when no call comes, ms since the epoch; absent while calls run. */
+  readonly until?: number
+  /** When it will be loaded again ahead of the next call, ms since the epoch. */
+  readonly loadAt?: number
+}
+
+/** Whether the latency objective of a function is met. */
+export interface LatencyStatus {
+  readonly targetMs: number
+  /** `unknown` while there were too few calls. */
+  readonly verdict: 'meets' | 'misses' | 'unknown'
+  /** 95th percentile of waiting, starting and running together, of the last calls. */
+  readonly p95Ms?: number
+  /** Warm sandboxes that are kept for it. */
+  readonly sandboxes: number
+  readonly why: string
 }
 
 export interface FunctionActivity {
@@ -38,6 +65,10 @@ export interface FunctionActivity {
   readonly starts: { readonly cold: number; readonly specialized: number; readonly warm: number }
   /** The newest last, at most ten. */
   readonly lastStarts: readonly { readonly at: number; readonly kind: Start['kind']; readonly startMs: number }[]
+  /** Absent before it has been called or prepared in this process. */
+  readonly keepAlive?: KeepAliveStatus
+  /** Absent without an objective, too. */
+  readonly latency?: LatencyStatus
 }
 
 export interface Invoker {
@@ -53,6 +84,11 @@ export interface Invoker {
   /** For metrics: sandboxes by driver and state. */
   sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[]
   drivers(): readonly DriverStatus[]
+  /**
+   * This version is live, since now or since before this process started: what it wants ahead of calls is started
+   * (minSandboxes, calls that are expected), as far as memory is free.
+   */
+  prepare(version: Invocation['version']): void
   /** Sandboxes of versions other than `live` end as soon as their calls have. Undefined: the function is gone. */
   retire(name: FunctionName, live: Invocation['version']['number'] | undefined): void
 }

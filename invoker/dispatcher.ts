@@ -76,14 +76,13 @@ export class Dispatcher implements Invoker {
     return this.#pool.onRoom(listener)
   }
 
-  /** Starts what minSandboxes asks for, ahead of any call. */
   prepare(version: FunctionVersion): void {
     this.#pool.prepare(version)
   }
 
   activity(name: FunctionName): FunctionActivity {
     const log = this.#starts.get(name) ?? new StartLog()
-    return { ...this.#pool.counts(name), starts: log.counts, lastStarts: log.last }
+    return { ...this.#pool.activity(name), starts: log.counts, lastStarts: log.last }
   }
 
   sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {
@@ -136,6 +135,8 @@ export class Dispatcher implements Invoker {
     const from = this.#clock.monotonic()
     const outcome = await lease.invoke(invocation, sink, signal)
     const runMs = this.#clock.monotonic() - from
+    const { version } = invocation
+    if (version.spec.targetLatencyMs > 0) this.#pool.observe(version, start.queueMs + start.startMs + runMs, runMs)
     return { outcome, start, timings: { queueMs: start.queueMs, startMs: start.startMs, runMs } }
   }
 

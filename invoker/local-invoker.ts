@@ -1,14 +1,18 @@
 // Puts the parts of an invoker together. The composition root calls this and nothing below it.
 import type { Clock } from '#core/clock'
+import type { RuntimeName } from '#core/function'
+import type { HistoryStore } from '#core/history-store'
+import type { FunctionName } from '#core/ids'
 import type { RequestLimits } from '#core/limits'
 
 import type { ArtifactCache } from './artifacts.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { Log } from './log.ts'
-import { fixedKeepAlive } from './pool/keep-alive.ts'
+import { Histories } from './pool/keep-alive/histories.ts'
+import { hybridHistogram } from './pool/keep-alive/hybrid-histogram.ts'
 import { SandboxPool } from './pool/pool.ts'
 import { type AbsentDriver, Starter } from './pool/starter.ts'
-import type { Stock } from './pool/stem-cells.ts'
+import type { StockSize } from './pool/stock.ts'
 import type { SandboxDriver } from './sandbox/driver.ts'
 
 export interface LocalInvokerOptions {
@@ -23,8 +27,10 @@ export interface LocalInvokerOptions {
   /** Per function version. */
   readonly maxWaiting: number
   readonly maxWaitMs: number
-  /** Generic sandboxes to keep ready, by kind. Default: none. */
-  readonly stocks?: readonly Stock[]
+  /** Generic sandboxes to keep ready. Default: none. */
+  readonly stemCells?: StockSize
+  /** Where it is kept how functions were called, and what was kept. Default: nothing is. */
+  readonly histories?: { readonly remembered: ReadonlyMap<FunctionName, string>; readonly save: HistoryStore['save'] }
 }
 
 /** More creates at once gain nothing on one machine (design.md §6). */
@@ -33,10 +39,14 @@ const START_TIMEOUT_MS = 30_000
 /** Short: until then the slot of a call that was stopped is taken. */
 const STOP_GRACE_MS = 200
 const PROBE_MS = 200
+/** Whose sandboxes take long to create; the Wasm driver has spare workers itself. */
+const STEM_CELL_RUNTIMES: readonly RuntimeName[] = ['node', 'python']
+const NO_HISTORIES = { remembered: new Map<FunctionName, string>(), save: async () => {} }
 
 /** The drivers stay the caller's: to be disposed of after `drain`. */
 export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
-  const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs, stocks = [] } = options
+  const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs } = options
+  const { stemCells = 0, histories = NO_HISTORIES } = options
   const starter = new Starter({
     drivers,
     absent,
@@ -51,11 +61,12 @@ export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
     clock,
     log,
     starter,
-    keepAlive: fixedKeepAlive,
+    histories: new Histories({ clock, log, ...histories }),
+    learned: hybridHistogram(),
     memoryMiB,
     maxWaiting,
     maxWaitMs,
-    stocks,
+    stemCells: { size: stemCells, runtimes: STEM_CELL_RUNTIMES },
   })
   return new Dispatcher({ clock, limits, drivers, absent, pool })
 }

@@ -33,7 +33,7 @@ const DEPLOY = script(`
  */
 const REMOVE = script(`
   local versions = redis.call('HVALS', KEYS[2])
-  redis.call('HDEL', KEYS[1], 'live', 'digest', 'createdAt', 'updatedAt')
+  redis.call('HDEL', KEYS[1], 'live', 'digest', 'createdAt', 'updatedAt', 'calls')
   redis.call('DEL', KEYS[2])
   return versions`)
 

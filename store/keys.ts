@@ -4,7 +4,7 @@
 // transaction touches has one tag. {fn:<name>} is everything of one function.
 //
 //   hearth:functions                 SET   names of functions; may name one that is gone
-//   hearth:{fn:<name>}:fn            HASH  live, seq, digest, createdAt, updatedAt; only seq outlives the function
+//   hearth:{fn:<name>}:fn            HASH  live, seq, digest, createdAt, updatedAt, calls (history); only seq outlives the function
 //   hearth:{fn:<name>}:versions      HASH  number → version as JSON
 //   hearth:{fn:<name>}:lane:…              the function's BullMQ queue
 //   hearth:{fn:<name>}:bodies        HASH  invocation id → body too large for its job

@@ -2,12 +2,14 @@
 import type { BlobStore } from '#core/artifact'
 import { type Clock, systemClock } from '#core/clock'
 import type { FunctionStore } from '#core/function-store'
+import type { HistoryStore } from '#core/history-store'
 import type { Lanes } from '#core/queue'
 import type { RecordStore } from '#core/record'
 
 import { RedisBlobStore } from './blobs.ts'
 import { connect, describeRedisUrl, disconnect, guard } from './connect.ts'
 import { RedisFunctionStore } from './functions.ts'
+import { RedisHistoryStore } from './histories.ts'
 import { keysWith } from './keys.ts'
 import { RedisLanes } from './lanes.ts'
 import { RedisRecordStore } from './records.ts'
@@ -22,6 +24,7 @@ export interface Store extends AsyncDisposable {
     readonly dropped: number
   }
   readonly lanes: Lanes
+  readonly histories: HistoryStore
   /** Where it is, for the banner; without password. */
   readonly detail: string
   /** @throws PlatformError `store-unavailable` */
@@ -64,6 +67,7 @@ export async function openStore({ url, prefix = 'hearth', ...options }: StoreOpt
     blobs,
     records,
     lanes,
+    histories: new RedisHistoryStore(redis, keys),
     detail: describeRedisUrl(url),
     async ping() {
       await guard(redis.ping())

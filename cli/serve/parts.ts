@@ -6,9 +6,8 @@ import { join } from 'node:path'
 import type { BuildProgress } from '#core/build'
 import type { Config } from '#core/config'
 import type { RequestLimits } from '#core/limits'
-import { parseSpec } from '#core/spec'
 import type { AbsentDriver } from '#invoker/pool/starter'
-import type { Stock } from '#invoker/pool/stem-cells'
+import type { StockSize } from '#invoker/pool/stock'
 import { createDockerDriver } from '#invoker/sandbox/docker/driver'
 import type { SandboxDriver } from '#invoker/sandbox/driver'
 import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
@@ -73,10 +72,8 @@ export function requestLimits({ maxHeaders, maxHeaderBytes, maxBodyBytes }: Conf
   return { maxHeaders, maxHeaderBytes, maxBodyBytes }
 }
 
-/** For functions that leave memory and concurrency at their defaults; others start cold. */
-export function stemCellStocks({ stemCells: count }: Config, drivers: Drivers): readonly Stock[] {
-  const runtimes = drivers.on
-    .filter(({ name }) => name === 'docker')
-    .flatMap(({ capabilities }) => capabilities.runtimes)
-  return count === 0 ? [] : runtimes.map((runtime) => ({ spec: parseSpec({}, runtime), count }))
+/** What HEARTH_STEM_CELLS says. */
+export function stockSize({ stemCells }: Config): StockSize {
+  if (stemCells === 'auto') return 'auto'
+  return stemCells === 'off' ? 0 : Number(stemCells)
 }

@@ -17,15 +17,7 @@ import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import type { Store } from '#store/open'
 
 import type { Logger } from './log.ts'
-import {
-  artifactDir,
-  openDrivers,
-  openRedis,
-  openStoreAt,
-  requestLimits,
-  stemCellStocks,
-  type Context,
-} from './parts.ts'
+import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, stockSize, type Context } from './parts.ts'
 import { openRuntimeDir } from './runtime-dir.ts'
 
 /** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
@@ -58,9 +50,9 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const builder = createBuilder({ ...sandboxing, wasm })
   const { memoryMiB, maxWaiting, maxWaitMs } = config
   const limits = requestLimits(config)
-  const stocks = stemCellStocks(config, drivers)
-  const room = { memoryMiB, maxWaiting, maxWaitMs, stocks }
-  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, ...room })
+  const room = { memoryMiB, maxWaiting, maxWaitMs, stemCells: stockSize(config) }
+  const histories = { remembered: await store.histories.load(), save: store.histories.save.bind(store.histories) }
+  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, histories, ...room })
   opening.defer(() => invoker.drain(0))
   const gateway = await createGateway(
     {

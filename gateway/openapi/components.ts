@@ -28,7 +28,7 @@ function functionSchemas(): Record<string, Schema> {
     createdAt: TIME,
   })
   const sandboxes = object(
-    Object.fromEntries(['starting', 'idle', 'busy', 'draining'].map((key) => [key, integer('')])),
+    Object.fromEntries(['starting', 'idle', 'busy', 'draining', 'generic'].map((key) => [key, integer('')])),
   )
   const summary = {
     function: string('Name'),
@@ -55,7 +55,7 @@ function functionSchemas(): Record<string, Schema> {
   return {
     FunctionSpec: { type: 'object', additionalProperties: false, properties: specProperties() },
     FunctionSummary: object(summary),
-    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity }),
+    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity }, decisions()),
     FunctionVersion: version,
     Deployed: object({
       function: string('Name'),
@@ -66,6 +66,31 @@ function functionSchemas(): Record<string, Schema> {
       createdAt: TIME,
     }),
   }
+}
+
+/** Of a status: why sandboxes stay. */
+function decisions(): Record<string, Schema> {
+  const keepAlive = object(
+    {
+      basis: string('What decided', { enum: ['fixed', 'standard', 'histogram', 'forecast'] }),
+      why: string(''),
+      idleTimes: integer('Idle times that are remembered'),
+    },
+    {
+      until: { ...TIME, description: 'Until when it stays loaded without a call, ms since the epoch' },
+      loadAt: { ...TIME, description: 'When it is loaded again ahead of the next call, ms since the epoch' },
+    },
+  )
+  const latency = object(
+    {
+      targetMs: MS,
+      verdict: string('`unknown`: too few calls', { enum: ['meets', 'misses', 'unknown'] }),
+      sandboxes: integer('Warm sandboxes that are kept for it'),
+      why: string(''),
+    },
+    { p95Ms: { type: 'number', description: '95th percentile of waiting, starting and running together, ms' } },
+  )
+  return { keepAlive, latency }
 }
 
 function invocationSchemas(): Record<string, Schema> {

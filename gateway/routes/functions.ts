@@ -68,11 +68,17 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
           200: json('Its status', ref('FunctionStatus'), {
             ...SUMMARY_EXAMPLE,
             spec: { runtime: 'js', memoryMiB: 64 },
-            sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0 },
+            sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 },
             waiting: 0,
             queued: 0,
             starts: { cold: 1, specialized: 0, warm: 41 },
             lastStarts: [{ at: 1_795_000_300_000, kind: 'cold', startMs: 12.4 }],
+            keepAlive: {
+              basis: 'histogram',
+              why: 'most of 120 idle times of less than 4 h are alike',
+              idleTimes: 120,
+              until: 1_795_000_366_000,
+            },
           }),
           ...managed('invalid-name', 'function-not-found'),
         },
@@ -86,9 +92,9 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
       const [version, queued] = await Promise.all([functions.version(name, record.live), lanes.depth(name)])
       if (version === undefined) throw versionNotFound(name, record.live)
       const origin = originOf(request.raw, context.options.trustProxy)
-      const { sandboxes, waiting, starts, lastStarts } = invoker.activity(name)
+      const { sandboxes, waiting, ...rest } = invoker.activity(name)
       const summary = summarize(context, { record, version, origin })
-      return { ...summary, spec: version.spec, sandboxes, waiting, queued, starts, lastStarts }
+      return { ...summary, spec: version.spec, sandboxes, waiting, queued, ...rest }
     },
   })
 }

@@ -1,11 +1,15 @@
 // What the pools of all versions on one invoker share: memory, the eviction clock, generic sandboxes. The seam between
-// version-pool.ts and pool.ts.
+// version-pool.ts, function-pools.ts and pool.ts.
 import type { Clock } from '#core/clock'
+import type { FunctionSpec, FunctionVersion } from '#core/function'
+import type { FunctionName } from '#core/ids'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 
+import type { Agenda } from './agenda.ts'
 import type { Evictable } from './evict.ts'
-import type { KeepAlivePolicy } from './keep-alive.ts'
+import type { Histories } from './keep-alive/histories.ts'
+import type { KeepAlivePolicy } from './keep-alive/policy.ts'
 import type { Member } from './member.ts'
 import type { Starter } from './starter.ts'
 import type { WaitLimits } from './waiting-line.ts'
@@ -24,7 +28,10 @@ export interface House {
   readonly log: Log
   readonly starter: Starter
   readonly limits: WaitLimits
-  readonly keepAlive: KeepAlivePolicy
+  readonly agenda: Agenda
+  readonly histories: Histories
+  /** Of functions whose keepAlive is `auto`. */
+  readonly learned: KeepAlivePolicy
   /** Moves with what is evicted (evict.ts). */
   readonly evictionClock: number
   readonly freeMiB: number
@@ -32,6 +39,8 @@ export interface House {
   charge(memoryMiB: number): void
   /** Generic sandboxes that could be specialized for this spec. */
   generic(spec: SandboxSpec): readonly Member[]
+  /** A call wants a sandbox of this spec, generic or new: more of the kind are likely to be wanted. */
+  wanted(spec: FunctionSpec): void
   /** Takes a generic sandbox out of the stock, with its memory. */
   adopt(member: Member): void
   /** Idle sandboxes of all versions that may be given up. */
@@ -40,8 +49,32 @@ export interface House {
   evict(members: readonly Member[]): Promise<void>
   /** Versions with calls that wait for memory. */
   readonly hungry: Set<Hungry>
-  /** A sandbox may expire then. */
-  expiryAt(time: number): void
+  /** Sandboxes that calls wait for: `by` more of them, or, negative, fewer, are being started. */
+  countStarting(by: 1 | -1): void
+  /** Nothing is left of a function that was removed. */
+  functionGone(name: FunctionName): void
   /** A slot came back with nobody of its own version waiting for it, or a caller has been answered. */
   slotFreed(): void
+}
+
+/** What a version needs of its function. All times are monotonic ms. */
+export interface Owner {
+  /** A slot was lent, or came back. */
+  callStarted(): void
+  callEnded(): void
+  /** A sandbox of this version is idle since then, or may go although it is. */
+  becameIdle(version: OwnedVersion, since: number): void
+  /** Most sandboxes that this version may have now, those of the function's other versions considered. */
+  capOf(version: OwnedVersion): number
+  /** Warm sandboxes that the live version should have for its latency objective. */
+  readonly staff: number
+  /** Nothing is left of a sandbox of this version. */
+  sandboxLeft(version: OwnedVersion): void
+}
+
+export interface OwnedVersion {
+  readonly version: FunctionVersion
+  readonly serving: number
+  /** When the first call in line came; Infinity when none waits. */
+  readonly hungrySince: number
 }

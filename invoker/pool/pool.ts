@@ -1,34 +1,41 @@
-// Who owns sandboxes: the pools of all versions, the memory that they share, and their end. Where a call goes within a
+// Who owns sandboxes: the pools of all functions, the memory that they share, and their end. Where a call goes within a
 // version is place.ts and version-pool.ts.
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionVersion } from '#core/function'
+import type { FunctionSpec, FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
-import type { DriverName, SandboxCounts } from '#core/invoker'
+import type { DriverName, FunctionActivity, SandboxCounts } from '#core/invoker'
+import { keepAliveMsOf } from '#core/spec'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 import { within } from '#invoker/within'
 
+import { Agenda } from './agenda.ts'
 import { type Evictable, worth } from './evict.ts'
+import { FunctionPools } from './function-pools.ts'
 import type { House, Hungry } from './house.ts'
-import { type KeepAlivePolicy } from './keep-alive.ts'
+import { planOf } from './idle-plan.ts'
+import type { Histories } from './keep-alive/histories.ts'
+import type { KeepAlivePolicy } from './keep-alive/policy.ts'
 import type { Lease, Member } from './member.ts'
+import { countStates, sumCounts } from './sandbox-state.ts'
 import type { Starter } from './starter.ts'
-import { StemCells, type Stock } from './stem-cells.ts'
-import { type Admission, VersionPool } from './version-pool.ts'
+import { StemCells, type StemCellSettings } from './stem-cells.ts'
+import type { Admission, VersionPool } from './version-pool.ts'
 
 export interface PoolOptions {
   readonly clock: Clock
   readonly log: Log
   readonly starter: Starter
-  readonly keepAlive: KeepAlivePolicy
+  readonly histories: Histories
+  /** Of functions whose keepAlive is `auto`. */
+  readonly learned: KeepAlivePolicy
   /** For all sandboxes together, by the memoryMiB of their specs. */
   readonly memoryMiB: number
   /** Per function version. */
   readonly maxWaiting: number
   readonly maxWaitMs: number
-  /** Generic sandboxes to keep. */
-  readonly stocks: readonly Stock[]
+  readonly stemCells: StemCellSettings
 }
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
@@ -36,41 +43,44 @@ const PATIENCE_MS = 1000
 /** How long the disposal of all sandboxes may take at the end. */
 const DISPOSE_MS = 10_000
 
-interface FunctionPools {
-  /** Undefined while nobody has said which one is. */
-  live: VersionNumber | 'none' | undefined
-  versions: readonly VersionPool[]
-}
-
 export class SandboxPool implements House {
   readonly clock: Clock
   readonly log: Log
   readonly starter: Starter
-  readonly keepAlive: KeepAlivePolicy
   readonly limits: { readonly maxWaiting: number; readonly maxWaitMs: number }
-  readonly #functions = new Map<FunctionName, FunctionPools>()
+  readonly agenda: Agenda
+  readonly histories: Histories
+  readonly learned: KeepAlivePolicy
+  readonly memoryMiB: number
   readonly hungry = new Set<Hungry>()
+  readonly #functions = new Map<FunctionName, FunctionPools>()
   readonly #roomListeners = new Set<() => void>()
   readonly #stemCells: StemCells
   #freeMiB: number
+  #starting = 0
   #evictionClock = 0
-  #expiryAt = Infinity
-  #expiryTimer: Disposable | undefined
   #hungerTimer: Disposable | undefined
   #closing: PromiseWithResolvers<void> | undefined
 
-  constructor({ clock, log, starter, keepAlive, memoryMiB, maxWaiting, maxWaitMs, stocks }: PoolOptions) {
+  constructor({ clock, log, starter, histories, learned, memoryMiB, ...rest }: PoolOptions) {
     this.clock = clock
     this.log = log
     this.starter = starter
-    this.keepAlive = keepAlive
-    this.limits = { maxWaiting, maxWaitMs }
+    this.agenda = new Agenda(clock)
+    this.histories = histories
+    this.learned = learned
+    this.memoryMiB = memoryMiB
+    this.limits = { maxWaiting: rest.maxWaiting, maxWaitMs: rest.maxWaitMs }
     this.#freeMiB = memoryMiB
-    this.#stemCells = new StemCells({ clock, log, starter, stocks, memory: this })
+    this.#stemCells = new StemCells({ clock, log, starter, house: this, ...rest.stemCells })
   }
 
   get freeMiB(): number {
     return this.#freeMiB
+  }
+
+  get starting(): boolean {
+    return this.#starting > 0
   }
 
   get evictionClock(): number {
@@ -103,27 +113,35 @@ export class SandboxPool implements House {
     return { [Symbol.dispose]: () => void this.#roomListeners.delete(listener) }
   }
 
-  /** Starts what minSandboxes asks for, ahead of any call. */
+  /** As `Invoker.prepare`. A function that wants nothing ahead of calls costs no memory until it is called. */
   prepare(version: FunctionVersion): void {
-    this.#poolOf(version).pump()
+    if (this.#closing !== undefined) return
+    this.#stemCells.expect(version.spec)
+    if (this.#functions.has(version.function) || this.#wantsAhead(version)) this.#of(version.function).prepare(version)
   }
 
   /** As `Invoker.retire`. */
   retire(name: FunctionName, live: VersionNumber | undefined): void {
-    const pools = this.#functions.get(name)
-    if (pools === undefined) return
-    pools.live = live ?? 'none'
-    for (const pool of pools.versions) pool.retire(pool.version.number !== live)
+    this.#functions.get(name)?.retire(live)
+    if (live === undefined) this.histories.forget(name)
   }
 
-  counts(name: FunctionName): { readonly sandboxes: SandboxCounts; readonly waiting: number } {
-    const pools = this.#functions.get(name)?.versions ?? []
-    return { sandboxes: sum(pools), waiting: pools.reduce((waiting, pool) => waiting + pool.waiting, 0) }
+  /** What a call of a version with a latency objective took. */
+  observe(version: FunctionVersion, totalMs: number, runMs: number): void {
+    this.#functions.get(version.function)?.observe(totalMs, runMs)
+  }
+
+  activity(name: FunctionName): Pick<FunctionActivity, 'sandboxes' | 'waiting' | 'keepAlive' | 'latency'> {
+    return this.#functions.get(name)?.activity() ?? { sandboxes: sumCounts([]), waiting: 0 }
   }
 
   countsByDriver(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {
-    const byDriver = Map.groupBy(this.#pools(), (pool) => this.starter.driverFor(pool.version.spec.runtime).name)
-    return [...byDriver].map(([driver, pools]) => ({ driver, counts: sum(pools) }))
+    const all = [
+      ...[...this.#pools()].map((pool) => ({ runtime: pool.version.spec.runtime, counts: pool.counts() })),
+      ...[...this.#stemCells.ready()].map(({ sandbox, spec }) => ({ ...spec, counts: countStates([sandbox]) })),
+    ]
+    const byDriver = Map.groupBy(all, ({ runtime }) => this.starter.driverFor(runtime).name)
+    return [...byDriver].map(([driver, each]) => ({ driver, counts: sumCounts(each.map(({ counts }) => counts)) }))
   }
 
   /**
@@ -134,10 +152,12 @@ export class SandboxPool implements House {
     this.#closing = Promise.withResolvers()
     this.slotFreed()
     await within(this.#closing.promise, drainMs, this.clock)
-    this.#expiryTimer?.[Symbol.dispose]()
+    this.agenda[Symbol.dispose]()
     this.#hungerTimer?.[Symbol.dispose]()
     const closed = [...this.#pools()].map((pool) => pool.close(shuttingDown()))
-    await within(Promise.all([...closed, this.#stemCells.close()]), DISPOSE_MS, this.clock)
+    for (const pools of this.#functions.values()) pools.remember()
+    const ended = [...closed, this.#stemCells.close(), this.histories.flush()]
+    await within(Promise.all(ended), DISPOSE_MS, this.clock)
   }
 
   charge(memoryMiB: number): void {
@@ -148,13 +168,28 @@ export class SandboxPool implements House {
     return this.#stemCells.fit(spec)
   }
 
+  wanted(spec: FunctionSpec): void {
+    this.#stemCells.wanted(spec)
+  }
+
+  countStarting(by: 1 | -1): void {
+    this.#starting += by
+  }
+
+  functionGone(name: FunctionName): void {
+    this.#functions.delete(name)
+  }
+
   adopt(cell: Member): void {
     this.#stemCells.take(cell)
   }
 
   /** Generic ones first: they have served nobody yet. */
   evictable(): readonly Evictable<Member>[] {
-    const cells = [...this.#stemCells.ready()].map((cell) => ({ ...cell, clock: 0, frequency: 0, costMs: 0 }))
+    const worthless = { clock: 0, frequency: 0, costMs: 0 }
+    const cells = [...this.#stemCells.ready()].map(({ sandbox, spec: { memoryMiB } }) => {
+      return { sandbox, memoryMiB, ...worthless }
+    })
     return [...cells, ...[...this.#pools()].flatMap((pool) => pool.evictable())]
   }
 
@@ -166,13 +201,6 @@ export class SandboxPool implements House {
     await Promise.all(members.map((member) => member.owner.dismiss(member)))
   }
 
-  expiryAt(time: number): void {
-    if (time >= this.#expiryAt || this.#closing !== undefined) return
-    this.#expiryAt = time
-    this.#expiryTimer?.[Symbol.dispose]()
-    this.#expiryTimer = this.clock.after(Math.max(0, time - this.clock.monotonic()), () => this.#expire())
-  }
-
   slotFreed(): void {
     if (this.hungry.size > 0) this.#feed()
     if (this.#closing !== undefined && [...this.#pools()].every(({ quiet }) => quiet)) this.#closing.resolve()
@@ -181,33 +209,26 @@ export class SandboxPool implements House {
 
   #poolOf(version: FunctionVersion): VersionPool {
     if (this.#closing !== undefined) throw shuttingDown()
-    let pools = this.#functions.get(version.function)
-    if (pools === undefined) this.#functions.set(version.function, (pools = { live: undefined, versions: [] }))
-    // By digest as well: a function that was removed and made anew counts its versions from 1 again.
-    const known = pools.versions.find(
-      ({ version: { number, digest } }) => number === version.number && digest === version.digest,
-    )
-    if (known !== undefined) return known
-    const pool = new VersionPool(version, this)
-    pools.versions = [...pools.versions, pool]
-    if (pools.live !== undefined) pool.retire(pools.live !== version.number)
-    return pool
+    return this.#of(version.function).poolOf(version)
+  }
+
+  #of(name: FunctionName): FunctionPools {
+    let pools = this.#functions.get(name)
+    if (pools === undefined) this.#functions.set(name, (pools = new FunctionPools(name, this)))
+    return pools
+  }
+
+  #wantsAhead({ function: name, spec }: FunctionVersion): boolean {
+    if (spec.minSandboxes > 0) return true
+    if (keepAliveMsOf(spec) !== undefined) return false
+    const history = this.histories.of(name)
+    if (history.endedAt === undefined) return false
+    const { keptUntil, prewarm, expected } = planOf(this.learned(history, this.clock.now()), 0)
+    return expected && (keptUntil > 0 || prewarm !== undefined)
   }
 
   *#pools(): Iterable<VersionPool> {
     for (const { versions } of this.#functions.values()) yield* versions
-  }
-
-  #expire(): void {
-    this.#expiryAt = Infinity
-    const now = this.clock.monotonic()
-    for (const [name, pools] of this.#functions) {
-      for (const pool of pools.versions) this.expiryAt(pool.expire(now))
-      const { live } = pools
-      if (live === undefined) continue
-      pools.versions = pools.versions.filter((pool) => !pool.empty || pool.version.number === live)
-      if (live === 'none' && pools.versions.length === 0) this.#functions.delete(name)
-    }
   }
 
   /** Oldest first: memory may have become free. Who has waited too long is given some of what others hold. */
@@ -232,15 +253,6 @@ export class SandboxPool implements House {
     }
     return richest
   }
-}
-
-function sum(pools: readonly VersionPool[]): SandboxCounts {
-  const total = { starting: 0, idle: 0, busy: 0, draining: 0 }
-  for (const pool of pools) {
-    const counts = pool.counts()
-    for (const kind of ['starting', 'idle', 'busy', 'draining'] as const) total[kind] += counts[kind]
-  }
-  return total
 }
 
 function shuttingDown(): PlatformError {

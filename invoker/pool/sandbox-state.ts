@@ -45,9 +45,17 @@ export function countServing(sandboxes: readonly Placeable[]): number {
 }
 
 export function countStates(sandboxes: readonly Placeable[]): SandboxCounts {
-  const counts = { starting: 0, idle: 0, busy: 0, draining: 0 }
-  for (const { state } of sandboxes) if (state.kind !== 'generic') counts[state.kind] += 1
+  const counts = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
+  for (const { state } of sandboxes) counts[state.kind] += 1
   return counts
+}
+
+export function sumCounts(all: readonly SandboxCounts[]): SandboxCounts {
+  const sum = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
+  for (const counts of all) {
+    for (const kind of ['starting', 'idle', 'busy', 'draining', 'generic'] as const) sum[kind] += counts[kind]
+  }
+  return sum
 }
 
 /** Whether it counts towards minSandboxes and maxSandboxes. */

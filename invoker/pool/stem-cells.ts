@@ -1,57 +1,93 @@
 // Generic sandboxes made ahead of demand: one that is there turns a cold start into a specialized one. Each is used
-// for one function only. Decides nothing about when to use one: that is place.ts.
+// for one function only. Decides nothing about when to use one: that is place.ts; nor how many there are: stock.ts.
 import type { Clock } from '#core/clock'
+import type { FunctionSpec, RuntimeName } from '#core/function'
+import { parseSpec } from '#core/spec'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 
 import { type Member, type MemberOwner, newMember } from './member.ts'
 import type { Starter } from './starter.ts'
+import { type Demand, faded, keyOf, kindOf, NO_DEMAND, started, stockOf, type StockSize } from './stock.ts'
 
-/** How many generic sandboxes of one kind to keep. */
-export interface Stock {
-  readonly spec: SandboxSpec
-  readonly count: number
+export interface StemCellSettings {
+  readonly size: StockSize
+  /** Those worth it: whose sandboxes take long to create. */
+  readonly runtimes: readonly RuntimeName[]
 }
 
-export interface StemCellOptions {
+export interface StemCellOptions extends StemCellSettings {
   readonly clock: Clock
   readonly log: Log
   readonly starter: Starter
-  readonly stocks: readonly Stock[]
-  /** As in House. */
-  readonly memory: { readonly freeMiB: number; charge(memoryMiB: number): void }
+  readonly house: CellHouse
 }
 
+/** What it must know of the rest, as in House. */
+interface CellHouse {
+  readonly memoryMiB: number
+  readonly freeMiB: number
+  /** Sandboxes that calls wait for are being started. */
+  readonly starting: boolean
+  charge(memoryMiB: number): void
+}
+
+/** Of all memory, for cells of all kinds. */
+const MEMORY_SHARE = 0.25
 /** A sandbox that someone waits for comes before one that nobody does. */
 const REFILL_DELAY_MS = 100
 const FAILED_DELAY_MS = 5000
+/** How often it is looked at what is not in demand any more. */
+const FADE_MS = 60_000
 
-interface Shelf extends Stock {
+interface Shelf {
+  readonly spec: SandboxSpec
   readonly cells: Member[]
+  /** The kind of functions that say nothing: always kept once its runtime is used. */
+  readonly always: boolean
+  demand: Demand
 }
 
 export class StemCells implements MemberOwner {
   readonly #options: StemCellOptions
-  readonly #shelves: readonly Shelf[]
-  #refilling: Disposable | undefined
+  readonly #shelves = new Map<string, Shelf>()
+  #timer: Disposable | undefined
+  #timerAt = Infinity
+  #making = false
   #closed = false
 
-  /** Fills the stocks from now on. */
   constructor(options: StemCellOptions) {
     this.#options = options
-    this.#shelves = options.stocks.map((stock) => ({ ...stock, cells: [] }))
-    if (options.stocks.length > 0) this.#refillIn(0)
   }
 
   /** Those that could be specialized for this spec. */
   fit(spec: SandboxSpec): readonly Member[] {
-    return this.#shelves.find((shelf) => isSame(shelf.spec, spec))?.cells ?? []
+    if (this.#shelves.size === 0) return []
+    return this.#shelves.get(keyOf(kindOf(spec)))?.cells ?? []
   }
 
-  /** All that could be given up, with the memory of each. */
-  *ready(): Iterable<{ readonly sandbox: Member; readonly memoryMiB: number }> {
-    for (const { cells, spec } of this.#shelves) {
-      for (const sandbox of cells) if (sandbox.state.kind === 'generic') yield { sandbox, memoryMiB: spec.memoryMiB }
+  /** A function of this spec is there: one of the kind is likely to be wanted. */
+  expect(spec: FunctionSpec): void {
+    this.#demand(spec, (demand, now) => (faded(demand, now).peak < 1 ? started(NO_DEMAND, now) : demand))
+  }
+
+  /** A sandbox of this spec is wanted: more of the kind are likely to be. */
+  wanted(spec: FunctionSpec): void {
+    this.#demand(spec, started)
+  }
+
+  #demand(spec: FunctionSpec, change: (demand: Demand, now: number) => Demand): void {
+    if (this.#options.size === 0 || !this.#options.runtimes.includes(spec.runtime)) return
+    this.#shelf(parseSpec({}, spec.runtime), true)
+    const shelf = this.#shelf(spec, false)
+    shelf.demand = change(shelf.demand, this.#options.clock.monotonic())
+    this.#refillIn(REFILL_DELAY_MS)
+  }
+
+  /** All that could be given up, with the spec of each. */
+  *ready(): Iterable<{ readonly sandbox: Member; readonly spec: SandboxSpec }> {
+    for (const { cells, spec } of this.#shelves.values()) {
+      for (const sandbox of cells) if (sandbox.state.kind === 'generic') yield { sandbox, spec }
     }
   }
 
@@ -71,44 +107,89 @@ export class StemCells implements MemberOwner {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#refilling?.[Symbol.dispose]()
-    const cells = this.#shelves.flatMap((shelf) => shelf.cells)
+    this.#timer?.[Symbol.dispose]()
+    const cells = [...this.#shelves.values()].flatMap((shelf) => shelf.cells)
     await Promise.all(cells.map((cell) => this.dismiss(cell)))
   }
 
+  #shelf(spec: SandboxSpec, always: boolean): Shelf {
+    const kind = kindOf(spec)
+    const key = keyOf(kind)
+    const known = this.#shelves.get(key)
+    if (known !== undefined && (known.always || !always)) return known
+    const shelf = { spec: kind, cells: known?.cells ?? [], always, demand: known?.demand ?? NO_DEMAND }
+    this.#shelves.set(key, shelf)
+    return shelf
+  }
+
   #refillIn(ms: number): void {
-    if (this.#closed || this.#refilling !== undefined) return
-    this.#refilling = this.#options.clock.after(ms, () => {
-      this.#refilling = undefined
-      for (const shelf of this.#shelves) this.#refill(shelf)
+    const { clock } = this.#options
+    const at = clock.monotonic() + ms
+    if (this.#closed || at >= this.#timerAt) return
+    this.#timer?.[Symbol.dispose]()
+    this.#timerAt = at
+    this.#timer = clock.after(ms, () => {
+      this.#timerAt = Infinity
+      this.#tend()
     })
   }
 
-  /** Only while memory is plenty: a cell must not be what is evicted next. */
-  #refill(shelf: Shelf): void {
-    const { memory } = this.#options
-    while (shelf.cells.length < shelf.count && memory.freeMiB >= 2 * shelf.spec.memoryMiB) {
-      const state = { kind: 'starting', since: this.#options.clock.monotonic(), slots: shelf.spec.concurrency } as const
-      const cell = newMember(this, state)
-      shelf.cells.push(cell)
-      memory.charge(shelf.spec.memoryMiB)
-      void this.#make(cell, shelf)
+  /** Gives up what nobody wants any more, and makes one of what is wanted: one at a time, and after what calls wait for. */
+  #tend(): void {
+    const now = this.#options.clock.monotonic()
+    for (const [key, shelf] of this.#shelves) {
+      const spare = shelf.cells.length - this.#wanted(shelf, now)
+      for (const cell of shelf.cells.slice(0, Math.max(0, spare))) void this.dismiss(cell)
+      if (shelf.cells.length === 0 && this.#wanted(shelf, now) === 0) this.#shelves.delete(key)
     }
-    if (shelf.cells.length < shelf.count) this.#refillIn(FAILED_DELAY_MS)
+    if (this.#shelves.size > 0) this.#refillIn(FADE_MS)
+    const shelf = this.#shortest(now)
+    if (shelf === undefined || this.#making) return
+    if (this.#options.house.starting) this.#refillIn(REFILL_DELAY_MS)
+    else if (this.#hasMemoryFor(shelf)) void this.#make(shelf)
+    else this.#refillIn(FAILED_DELAY_MS)
   }
 
-  async #make(cell: Member, { spec }: Shelf): Promise<void> {
+  #wanted({ demand, always }: Shelf, now: number): number {
+    return stockOf({ demand, always }, this.#options.size, now)
+  }
+
+  /** Of the shelves that lack cells, the one that has the fewest. */
+  #shortest(now: number): Shelf | undefined {
+    const short = [...this.#shelves.values()].filter((shelf) => shelf.cells.length < this.#wanted(shelf, now))
+    return short.toSorted((a, b) => a.cells.length - b.cells.length)[0]
+  }
+
+  /** Only while memory is plenty: a cell must not be what is evicted next. */
+  #hasMemoryFor({ spec }: Shelf): boolean {
+    const { memoryMiB, freeMiB } = this.#options.house
+    let used = 0
+    for (const shelf of this.#shelves.values()) used += shelf.cells.length * shelf.spec.memoryMiB
+    return used + spec.memoryMiB <= MEMORY_SHARE * memoryMiB && freeMiB >= 2 * spec.memoryMiB
+  }
+
+  async #make({ spec, cells }: Shelf): Promise<void> {
+    const { clock, house, starter, log } = this.#options
+    const cell = newMember(this, { kind: 'starting', since: clock.monotonic(), slots: spec.concurrency })
+    cells.push(cell)
+    house.charge(spec.memoryMiB)
+    this.#making = true
+    let again = REFILL_DELAY_MS
     try {
-      const sandbox = await this.#options.starter.create(spec, cell.abort.signal)
+      const sandbox = await starter.create(spec, cell.abort.signal)
       cell.sandbox = sandbox
       if (cell.abort.signal.aborted) return void sandbox.kill('the platform ended the sandbox')
-      cell.state = { kind: 'generic', since: this.#options.clock.monotonic() }
+      cell.state = { kind: 'generic', since: clock.monotonic() }
       void sandbox.ended.then(() => this.#died(cell))
     } catch (error) {
       this.#remove(cell)
-      if (cell.abort.signal.aborted) return
-      this.#options.log.warn('a generic sandbox could not be made', { runtime: spec.runtime, error })
-      this.#refillIn(FAILED_DELAY_MS)
+      again = FAILED_DELAY_MS
+      if (!cell.abort.signal.aborted) {
+        log.warn('a generic sandbox could not be made', { runtime: spec.runtime, error })
+      }
+    } finally {
+      this.#making = false
+      this.#refillIn(again)
     }
   }
 
@@ -117,19 +198,13 @@ export class StemCells implements MemberOwner {
   }
 
   #remove(cell: Member): boolean {
-    for (const { cells, spec } of this.#shelves) {
+    for (const { cells, spec } of this.#shelves.values()) {
       const index = cells.indexOf(cell)
       if (index === -1) continue
       cells.splice(index, 1)
-      this.#options.memory.charge(-spec.memoryMiB)
+      this.#options.house.charge(-spec.memoryMiB)
       return true
     }
     return false
   }
-}
-
-function isSame(a: SandboxSpec, b: SandboxSpec): boolean {
-  return (
-    a.runtime === b.runtime && a.engine === b.engine && a.memoryMiB === b.memoryMiB && a.concurrency === b.concurrency
-  )
 }

@@ -1,17 +1,18 @@
 // The sandboxes of one function version and the calls that wait for them. Carries out what the pure deciders beside
 // it decide (place, burst, keep-alive); knows nothing of other versions.
-import { asPlatformError, type PlatformError } from '#core/errors'
+import type { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
 import type { SandboxCounts } from '#core/invoker'
 import type { Outcome } from '#core/outcome'
-import { keepAliveMsOf } from '#core/spec'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
+import { bring } from './bring.ts'
 import { startsFor } from './burst.ts'
 import type { Evictable } from './evict.ts'
-import type { House, Hungry } from './house.ts'
-import { expire } from './keep-alive.ts'
+import { expire, type Keep } from './expire.ts'
+import type { House, Hungry, OwnedVersion, Owner } from './house.ts'
+import { backlogMs } from './latency.ts'
 import { Lease, type Member, type MemberOwner, newMember, WARM_START } from './member.ts'
 import { bestWarm, place, type Placement } from './place.ts'
 import { coming, countServing, countStates, slotsIn } from './sandbox-state.ts'
@@ -19,18 +20,16 @@ import { notStarted } from './starter.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
 
-/** Of functions whose keep-alive is `auto`. */
-const DEFAULT_KEEP_ALIVE_MS = 300_000
-
 /** What a call gets that asked for a sandbox. */
 export type Admission =
   | { readonly kind: 'lease'; readonly lease: Lease }
   /** No sandbox can run this code, and the code is to blame. */
   | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly start: Start }
 
-export class VersionPool implements Hungry, MemberOwner {
+export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   readonly version: FunctionVersion
   readonly #house: House
+  readonly #owner: Owner
   readonly #line: WaitingLine<Admission>
   readonly #members: Member[] = []
   /** In the order of their calls. */
@@ -42,9 +41,10 @@ export class VersionPool implements Hungry, MemberOwner {
   #frequency = 0
   #wake: Disposable | undefined
 
-  constructor(version: FunctionVersion, house: House) {
+  constructor(version: FunctionVersion, house: House, owner: Owner) {
     this.version = version
     this.#house = house
+    this.#owner = owner
     this.#line = new WaitingLine(house.clock, house.limits, {
       startingSlots: () => slotsIn(this.#members, 'starting'),
       retryAfterS: () => this.#tempo.retryAfterS(this.#line.length, slotsIn(this.#members, 'idle', 'busy')),
@@ -60,8 +60,25 @@ export class VersionPool implements Hungry, MemberOwner {
     return this.#line.oldest
   }
 
+  get serving(): number {
+    return countServing(this.#members)
+  }
+
   get usedMiB(): number {
-    return countServing(this.#members) * this.version.spec.memoryMiB
+    return this.serving * this.version.spec.memoryMiB
+  }
+
+  get retired(): boolean {
+    return this.#retired
+  }
+
+  /** However idle it is. */
+  get minSandboxes(): number {
+    return this.#retired ? 0 : this.version.spec.minSandboxes
+  }
+
+  get startMs(): number {
+    return this.#tempo.startMs
   }
 
   /** No call runs or waits. */
@@ -101,8 +118,7 @@ export class VersionPool implements Hungry, MemberOwner {
   room(): number {
     const slots = this.#members.reduce((sum, { state }) => sum + coming(state), 0) - this.#line.length
     if (slots > 0 || this.#line.length > 0) return Math.max(0, slots)
-    const { memoryMiB, maxSandboxes } = this.version.spec
-    const placement = place({ memoryMiB, maxSandboxes, worthStart: true }, this.#view())
+    const placement = this.#place(true)
     return placement.kind === 'wait' ? 0 : 1
   }
 
@@ -110,8 +126,8 @@ export class VersionPool implements Hungry, MemberOwner {
   pump(): void {
     if (this.#closed) return
     this.#house.hungry.delete(this)
-    while (this.#line.length > 0 && this.#carryOut(this.#decide())) continue
-    this.#keepMinimum()
+    while (this.#line.length > 0 && this.#carryOut(this.#place(this.#worthStart()))) continue
+    this.#startAhead(Math.max(this.minSandboxes, this.#retired ? 0 : this.#owner.staff))
     this.#lookAgain()
   }
 
@@ -119,20 +135,25 @@ export class VersionPool implements Hungry, MemberOwner {
   retire(retired: boolean): void {
     if (this.#retired === retired) return
     this.#retired = retired
-    this.#house.expiryAt(this.#house.clock.monotonic())
+    this.#owner.becameIdle(this, this.#house.clock.monotonic())
     this.pump()
   }
 
+  /** Starts a sandbox ahead of calls, where there is none and memory is free. */
+  prewarm(): void {
+    this.#startAhead(1)
+  }
+
   /** Lets go of what has been idle for long enough; returns when to ask again. */
-  expire(now: number): number {
-    const { expired, nextAt } = expire(this.#members, { keepMs: this.#keepMs(), minSandboxes: this.#minimum() }, now)
+  expire(keep: Keep, now: number): number {
+    const { expired, nextAt } = expire(this.#members, keep, now)
     for (const member of expired) void this.dismiss(member)
     return nextAt
   }
 
   evictable(): readonly Evictable<Member>[] {
     const { memoryMiB } = this.version.spec
-    const spare = Math.max(0, countServing(this.#members) - this.#minimum())
+    const spare = Math.max(0, this.serving - this.minSandboxes)
     const facts = { frequency: this.#frequency, costMs: this.#tempo.startMs, memoryMiB }
     return this.#members
       .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, clock: sandbox.state.clock, ...facts }] : []))
@@ -141,7 +162,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   /** Gives up a busy sandbox, once its calls are over, for calls of others that have waited for memory too long. */
   concede(): void {
-    if (countServing(this.#members) <= this.#minimum()) return
+    if (this.serving <= this.minSandboxes) return
     if (this.#members.some(({ state }) => state.kind === 'draining')) return
     this.#members.find(({ state }) => state.kind === 'busy')?.sandbox?.drain()
   }
@@ -161,18 +182,15 @@ export class VersionPool implements Hungry, MemberOwner {
     await Promise.all(this.#members.map((member) => this.dismiss(member)))
   }
 
-  #decide(): Placement<Member> {
-    const { memoryMiB, maxSandboxes } = this.version.spec
-    return place({ memoryMiB, maxSandboxes, worthStart: this.#worthStart() }, this.#view())
-  }
-
-  #view(): Parameters<typeof place<Member>>[1] {
-    return {
+  #place(worthStart: boolean): Placement<Member> {
+    const { spec } = this.version
+    const demand = { memoryMiB: spec.memoryMiB, maxSandboxes: this.#owner.capOf(this), worthStart }
+    return place(demand, {
       own: this.#members,
-      generic: this.#house.generic(this.version.spec),
+      generic: this.#house.generic(spec),
       freeMiB: this.#house.freeMiB,
       evictable: () => this.#house.evictable(),
-    }
+    })
   }
 
   /** False when nothing more can be done for those who wait. */
@@ -183,11 +201,13 @@ export class VersionPool implements Hungry, MemberOwner {
         this.#line.serve((since) => ({ kind: 'lease', lease: this.#admit(placement.sandbox, since) }))
         return true
       case 'specialize':
+        this.#house.wanted(this.version.spec)
         this.#house.adopt(placement.sandbox)
-        this.#start(Promise.resolve(), placement.sandbox.sandbox)
+        void this.#start(Promise.resolve(), placement.sandbox.sandbox)
         return true
       case 'create':
-        this.#start(this.#house.evict(placement.evict))
+        this.#house.wanted(this.version.spec)
+        void this.#start(this.#house.evict(placement.evict))
         return true
       case 'wait':
         if (placement.for === 'memory') this.#house.hungry.add(this)
@@ -200,6 +220,7 @@ export class VersionPool implements Hungry, MemberOwner {
   #worthStart(): boolean {
     const now = this.#house.clock.monotonic()
     if (!this.#tempo.mayStart(now)) return false
+    const { startMs } = this.#tempo
     const [oldest] = this.#leases
     const slots = this.#house.starter.slotsOf(this.version.spec)
     const backlog = {
@@ -208,25 +229,24 @@ export class VersionPool implements Hungry, MemberOwner {
       startingSlots: slotsIn(this.#members, 'starting'),
       slots,
       serviceMs: this.#tempo.serviceMs(oldest === undefined ? undefined : now - oldest.startedAt),
-      startMs: this.#tempo.startMs,
+      startMs,
+      withinMs: backlogMs(this.version.spec.targetLatencyMs, startMs),
     }
     return startsFor(backlog) > 0
   }
 
-  #keepMinimum(): void {
+  /** So many sandboxes, as far as memory is free: idle ones of others are not given up for what nobody waits for. */
+  #startAhead(count: number): void {
     const now = this.#house.clock.monotonic()
-    while (
-      countServing(this.#members) < this.#minimum() &&
-      this.#tempo.mayStart(now) &&
-      this.version.spec.memoryMiB <= this.#house.freeMiB
-    ) {
-      this.#start(Promise.resolve())
+    const most = Math.min(count, this.#owner.capOf(this))
+    while (this.serving < most && this.#tempo.mayStart(now) && this.version.spec.memoryMiB <= this.#house.freeMiB) {
+      void this.#start(Promise.resolve())
     }
   }
 
   /** One timer, while there is a backlog. */
   #lookAgain(): void {
-    const waits = this.#line.length > 0 || countServing(this.#members) < this.#minimum()
+    const waits = this.#line.length > 0 || this.serving < this.minSandboxes
     if (!waits || this.#wake !== undefined) return
     const { clock } = this.#house
     this.#wake = clock.after(this.#tempo.recheckMs(clock.monotonic()), () => {
@@ -235,36 +255,19 @@ export class VersionPool implements Hungry, MemberOwner {
     })
   }
 
-  #start(room: Promise<void>, generic?: GuardedSandbox): void {
+  async #start(room: Promise<void>, generic?: GuardedSandbox): Promise<void> {
     const { clock, starter } = this.#house
     const slots = starter.slotsOf(this.version.spec)
     const member = newMember(this, { kind: 'starting', since: clock.monotonic(), slots })
     this.#members.push(member)
     this.#house.charge(this.version.spec.memoryMiB)
-    void this.#bring(member, room, generic)
-  }
-
-  async #bring(member: Member, room: Promise<void>, generic: GuardedSandbox | undefined): Promise<void> {
-    const { clock, starter } = this.#house
-    const { signal } = member.abort
-    const since = clock.monotonic()
-    const kind = generic === undefined ? 'cold' : 'specialized'
-    try {
-      await room
-      signal.throwIfAborted()
-      const started = await (generic === undefined
-        ? starter.start(this.version, signal)
-        : starter.specialize(generic, this.version, signal))
-      if (signal.aborted && started.kind === 'ready') await started.sandbox[Symbol.asyncDispose]()
-      signal.throwIfAborted()
-      const start = { kind, queueMs: 0, startMs: clock.monotonic() - since } as const
-      if (started.kind === 'ready') this.#brought(member, started.sandbox, start)
-      else this.#unloadable(member, started.outcome, start)
-    } catch (thrown) {
-      void generic?.[Symbol.asyncDispose]()
-      if (!signal.aborted) this.#startFailed(asPlatformError(thrown))
-      this.#left(member)
-    }
+    this.#house.countStarting(1)
+    const brought = await bring({ clock, starter, version: this.version, room, generic }, member.abort.signal)
+    this.#house.countStarting(-1)
+    if (brought.kind === 'ready') return this.#brought(member, brought.sandbox, brought.start)
+    if (brought.kind === 'unloadable') this.#unloadable(brought.outcome, brought.start)
+    if (brought.kind === 'failed') this.#startFailed(brought.error)
+    this.#left(member)
   }
 
   #brought(member: Member, sandbox: GuardedSandbox, start: Start): void {
@@ -291,10 +294,9 @@ export class VersionPool implements Hungry, MemberOwner {
   }
 
   /** Another sandbox would fare no better: unless others work, those who wait are told. */
-  #unloadable(member: Member, outcome: Outcome, start: Start): void {
+  #unloadable(outcome: Outcome, start: Start): void {
     this.#tempo.startFailed(this.#house.clock.monotonic())
     while (this.#line.length > 0 && !this.#works()) this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
-    this.#left(member)
   }
 
   /** A slot for a call that has waited since `since`. */
@@ -309,6 +311,7 @@ export class VersionPool implements Hungry, MemberOwner {
   #lend(member: Member, start: Start): Lease {
     const lease = new Lease(member, start, this.#house.clock.monotonic(), this.#giveBack)
     this.#leases.add(lease)
+    this.#owner.callStarted()
     this.#frequency += 1
     member.inFlight += 1
     this.#refresh(member)
@@ -317,6 +320,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   readonly #giveBack = (lease: Lease, member: Member): void => {
     this.#leases.delete(lease)
+    this.#owner.callEnded()
     this.#tempo.served(this.#house.clock.monotonic() - lease.startedAt)
     member.inFlight -= 1
     this.#refresh(member)
@@ -326,7 +330,7 @@ export class VersionPool implements Hungry, MemberOwner {
 
   /** After a slot came back, or came. */
   #freed(member: Member): void {
-    if (member.state.kind === 'idle') this.#house.expiryAt(member.state.since + this.#keepMs())
+    if (member.state.kind === 'idle') this.#owner.becameIdle(this, member.state.since)
     this.#house.slotFreed()
   }
 
@@ -348,21 +352,11 @@ export class VersionPool implements Hungry, MemberOwner {
     this.#house.charge(-this.version.spec.memoryMiB)
     member.left.resolve()
     this.pump()
+    this.#owner.sandboxLeft(this)
     this.#house.slotFreed()
   }
 
   #works(): boolean {
     return slotsIn(this.#members, 'idle', 'busy') > 0
-  }
-
-  #minimum(): number {
-    return this.#retired ? 0 : this.version.spec.minSandboxes
-  }
-
-  #keepMs(): number {
-    return this.#house.keepAlive({
-      keepAliveMs: keepAliveMsOf(this.version.spec) ?? DEFAULT_KEEP_ALIVE_MS,
-      retired: this.#retired,
-    })
   }
 }

@@ -30,3 +30,11 @@ test('when messages were lost every function is looked at again', async () => {
       ['gone', undefined],
     ])
 })
+
+test('a version that becomes live is prepared, in whatever process it was deployed, and at the start', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('kept')
+  await expect.poll(() => gateway.invoker.prepared).toEqual([['kept', 1]])
+  gateway.functions.changed(undefined)
+  await expect.poll(() => gateway.invoker.prepared.length).toBe(2)
+})

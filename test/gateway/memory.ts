@@ -210,6 +210,7 @@ export type Script = (invocation: Invocation, sink: InvocationSink, signal: Abor
 export class ScriptedInvoker implements Invoker {
   readonly invocations: Invocation[] = []
   readonly retired: [FunctionName, VersionNumber | undefined][] = []
+  readonly prepared: [FunctionName, VersionNumber][] = []
   start: Start = WARM
   script: Script = async (_invocation, sink) => respond(sink, 200, 'hello')
 
@@ -227,7 +228,7 @@ export class ScriptedInvoker implements Invoker {
 
   activity(): FunctionActivity {
     return {
-      sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0 },
+      sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 },
       waiting: 0,
       starts: { cold: 1, specialized: 0, warm: 2 },
       lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
@@ -235,7 +236,7 @@ export class ScriptedInvoker implements Invoker {
   }
 
   sandboxes(): ReturnType<Invoker['sandboxes']> {
-    return [{ driver: 'fake', counts: { starting: 0, idle: 2, busy: 1, draining: 0 } }]
+    return [{ driver: 'fake', counts: { starting: 0, idle: 2, busy: 1, draining: 0, generic: 0 } }]
   }
 
   drivers(): ReturnType<Invoker['drivers']> {
@@ -244,6 +245,10 @@ export class ScriptedInvoker implements Invoker {
 
   retire(name: FunctionName, live: VersionNumber | undefined): void {
     this.retired.push([name, live])
+  }
+
+  prepare({ function: name, number }: FunctionVersion): void {
+    this.prepared.push([name, number])
   }
 }
 

@@ -6,8 +6,8 @@ import type { Invocation } from '#core/invocation'
 import type { Completion } from '#core/invoker'
 import { parseSpec } from '#core/spec'
 import type { Dispatcher } from '#invoker/dispatcher'
-import { createLocalInvoker } from '#invoker/local-invoker'
-import type { Stock } from '#invoker/pool/stem-cells'
+import { createLocalInvoker, type LocalInvokerOptions } from '#invoker/local-invoker'
+import type { StockSize } from '#invoker/pool/stock'
 import { FakeDriver } from '#invoker/sandbox/fake/driver'
 import type { FakeScript } from '#invoker/sandbox/fake/script'
 import { behave } from '#test/contract/fixtures/fake'
@@ -20,7 +20,8 @@ export interface HouseOptions {
   readonly memoryMiB?: number
   readonly maxWaiting?: number
   readonly maxWaitMs?: number
-  readonly stocks?: readonly Stock[]
+  readonly stemCells?: StockSize
+  readonly histories?: LocalInvokerOptions['histories']
 }
 
 export interface TestHouse {
@@ -45,7 +46,8 @@ export function testHouse({
   memoryMiB = 100_000,
   maxWaiting = 1000,
   maxWaitMs = 30_000,
-  stocks = [],
+  stemCells = 0,
+  histories,
 }: HouseOptions = {}): TestHouse {
   const clock = new ManualClock()
   const driver = new FakeDriver({ programOf: () => behave, clock, script })
@@ -60,7 +62,8 @@ export function testHouse({
     memoryMiB,
     maxWaiting,
     maxWaitMs,
-    stocks,
+    stemCells,
+    ...(histories === undefined ? {} : { histories }),
   })
   const call = (version: FunctionVersion, target: string, signal = new AbortController().signal): Call => {
     const sink = new Recorder()

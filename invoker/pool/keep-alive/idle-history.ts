@@ -55,6 +55,17 @@ export function observe(history: IdleHistory, idleMs: number): IdleHistory {
   })
 }
 
+/** The history with `times` more idle times of less than BIN_MS; at most 1,000. */
+export function observeBrief(history: IdleHistory, times: number): IdleHistory {
+  const count = history.counts[0]!
+  return faded({
+    ...history,
+    counts: history.counts.with(0, count + times),
+    total: history.total + times,
+    squares: history.squares + 2 * count * times + times * times,
+  })
+}
+
 /**
  * A call starts on a function that had none running: its idle time becomes history. A call that finds another one
  * running has no idle time and is not reported.

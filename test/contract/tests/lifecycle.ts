@@ -5,7 +5,7 @@ import { expectWorks } from './faults.ts'
 import { Recorder, type World } from '../world.ts'
 import { newInvocationId } from '#core/ids'
 
-const NONE = { starting: 0, idle: 0, busy: 0, draining: 0 }
+const NONE = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
 const never = (): AbortSignal => new AbortController().signal
 
 export const lifecycleTests = {

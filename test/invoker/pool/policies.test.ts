@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { startsFor } from '#invoker/pool/burst'
 import { victims, worth } from '#invoker/pool/evict'
-import { expire, fixedKeepAlive } from '#invoker/pool/keep-alive'
+import { expire } from '#invoker/pool/expire'
 import { place } from '#invoker/pool/place'
 import type { SandboxState } from '#invoker/pool/sandbox-state'
 
@@ -82,7 +82,7 @@ describe('place()', () => {
 })
 
 describe('startsFor()', () => {
-  const backlog = { waiting: 32, warmSlots: 0, startingSlots: 0, slots: 1, serviceMs: 1, startMs: 150 }
+  const backlog = { waiting: 32, warmSlots: 0, startingSlots: 0, slots: 1, serviceMs: 1, startMs: 150, withinMs: 150 }
 
   test.each([
     ['nothing when nobody waits', { waiting: 0 }, 0],
@@ -123,7 +123,7 @@ describe('victims()', () => {
 describe('expire()', () => {
   const own = [idle('a', 0), idle('b', 30), idle('c', 60), busy('d', 1)]
   const names = (now: number, minSandboxes: number) => {
-    const { expired, nextAt } = expire(own, { keepMs: 100, minSandboxes }, now)
+    const { expired, nextAt } = expire(own, { kept: 0, keptUntil: Infinity, spareMs: 100, minSandboxes }, now)
     return [expired.map(({ name }) => name), nextAt]
   }
 
@@ -137,9 +137,15 @@ describe('expire()', () => {
     expect(names(now, minSandboxes)).toEqual(expected)
   })
 
-  test('fixedKeepAlive() keeps nothing of a retired version', () => {
-    expect(fixedKeepAlive({ keepAliveMs: 5000, retired: false })).toBe(5000)
-    expect(fixedKeepAlive({ keepAliveMs: 5000, retired: true })).toBe(0)
+  test.each([
+    ['what was used last, until its time, and the others by theirs', [1, 300], 200, ['a', 'b', 'c'], 300],
+    ['nothing after its time', [1, 300], 300, ['a', 'b', 'c', 'd'], Infinity],
+    ['as many as wanted', [3, 300], 250, ['a'], 300],
+    ['the others no longer than what was used last', [1, 50], 50, ['a', 'b', 'c', 'd'], Infinity],
+  ] as const)('keeps %s', (_, [kept, keptUntil], now, ...expected) => {
+    const all = [idle('a', 0), idle('b', 30), idle('c', 60), idle('d', 90)]
+    const { expired, nextAt } = expire(all, { kept, keptUntil, spareMs: 100, minSandboxes: 0 }, now)
+    expect([expired.map(({ name }) => name), nextAt]).toEqual(expected)
   })
 })
 

@@ -1,72 +1,164 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
-import type { SandboxSpec } from '#invoker/sandbox/driver'
+import type { FunctionVersion } from '#core/function'
+import { type Demand, faded, kindOf, NO_DEMAND, started, stockOf } from '#invoker/pool/stock'
 
 import { testHouse, versionOf } from '../house.ts'
 
-const SPEC: SandboxSpec = { runtime: 'js', engine: 'quickjs', memoryMiB: 100, concurrency: 1 }
+/** As the functions that say nothing, but for what the tests of the pool want short. */
+function nodeFunction(name: string, spec: Readonly<Record<string, unknown>> = {}): FunctionVersion {
+  return versionOf(name, { runtime: 'node', memoryMiB: 256, concurrency: 16, ...spec })
+}
 
-test('a generic sandbox turns a cold start into a specialized one, and is replaced', async () => {
-  const { clock, driver, invoker, call } = testHouse({
-    script: { createMs: 500, loadMs: 5 },
-    stocks: [{ spec: SPEC, count: 1 }],
+function after(starts: number, everyMs: number): Demand {
+  let demand = NO_DEMAND
+  for (let i = 0; i < starts; i++) demand = started(demand, i * everyMs)
+  return demand
+}
+
+describe('stockOf()', () => {
+  const minute = 60_000
+
+  test.each([
+    ['nothing without demand', NO_DEMAND, ['auto', 0], 0],
+    ['one after a start', after(1, 0), ['auto', 0], 1],
+    ['one for half an hour', after(1, 0), ['auto', 30 * minute], 1],
+    ['none after that', after(1, 0), ['auto', 31 * minute], 0],
+    ['what a burst took', after(4, 0), ['auto', 0], 4],
+    ['half of it half an hour later', after(4, 0), ['auto', 30 * minute], 2],
+    ['one for starts that are far apart', after(20, minute), ['auto', 19 * minute], 1],
+    ['no more than eight', after(100, 0), ['auto', 0], 8],
+    ['a number of what is in demand', after(1, 0), [3, 0], 3],
+    ['a number of nothing else', after(1, 0), [3, 60 * minute], 0],
+  ] as const)('keeps %s', (_, demand, [size, now], expected) => {
+    expect(stockOf({ demand, always: false }, size, now)).toBe(expected)
   })
-  await clock.pass(500)
-  const first = call(versionOf('one'), '/hello')
-  await clock.pass(5)
-  expect(first.completion?.start).toEqual({ kind: 'specialized', queueMs: 0, startMs: 5 })
-  await clock.pass(1000)
-  expect(driver.sandboxes.size).toBe(2)
-  const second = call(versionOf('two'), '/state')
-  await clock.pass(5)
-  expect(second.completion?.start.kind).toBe('specialized')
-  expect(invoker.activity(versionOf('two').function).starts).toEqual({ cold: 0, specialized: 1, warm: 0 })
+
+  test('keeps one of what is always kept', () => {
+    expect(stockOf({ demand: NO_DEMAND, always: true }, 'auto', 0)).toBe(1)
+  })
+
+  test('a clock that goes back fades nothing', () => {
+    expect(faded({ burst: 2, peak: 3, at: 100 }, 50)).toMatchObject({ burst: 2, peak: 3 })
+  })
+
+  test('kindOf() is for all of a class of concurrency, and for one size of memory', () => {
+    const spec = nodeFunction('a').spec
+    expect(kindOf({ ...spec, concurrency: 1 })).toEqual(kindOf({ ...spec, concurrency: 16 }))
+    expect(kindOf({ ...spec, concurrency: 17 }).concurrency).toBe(128)
+    expect(kindOf({ ...spec, memoryMiB: 257 })).not.toEqual(kindOf(spec))
+  })
 })
 
-test('one that does not fit is not used', async () => {
-  const { clock, call } = testHouse({ stocks: [{ spec: SPEC, count: 1 }] })
-  await clock.pass(10)
-  const other = call(versionOf('other', { memoryMiB: 200 }), '/hello')
-  await clock.pass(10)
-  expect(other.completion?.start.kind).toBe('cold')
-})
+describe('a stock', () => {
+  test('turns a cold start into a specialized one, and what was taken is replaced', async () => {
+    const { clock, driver, invoker, call } = testHouse({ script: { createMs: 500, loadMs: 5 }, stemCells: 1 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(600)
+    expect(invoker.sandboxes()).toMatchObject([{ driver: 'fake', counts: { generic: 1, idle: 0 } }])
+    expect(invoker.activity(nodeFunction('one').function).sandboxes.generic).toBe(0)
+    const first = call(nodeFunction('one'), '/hello')
+    await clock.pass(5)
+    expect(first.completion?.start).toEqual({ kind: 'specialized', queueMs: 0, startMs: 5 })
+    await clock.pass(1000)
+    expect(driver.sandboxes.size).toBe(2)
+    expect(invoker.activity(nodeFunction('one').function).sandboxes).toMatchObject({ generic: 1, idle: 1 })
+    const second = call(nodeFunction('two', { concurrency: 3 }), '/state')
+    await clock.pass(5)
+    expect(second.completion?.start.kind).toBe('specialized')
+    expect(invoker.activity(nodeFunction('two').function).starts).toEqual({ cold: 0, specialized: 1, warm: 0 })
+  })
 
-test('they give way when memory is short, and come back when it is not', async () => {
-  const { clock, driver, call } = testHouse({ memoryMiB: 300, stocks: [{ spec: SPEC, count: 2 }] })
-  await clock.pass(0)
-  expect(driver.sandboxes.size).toBe(2)
-  const large = call(versionOf('large', { memoryMiB: 250, keepAliveMs: 1000 }), '/hello')
-  await clock.pass(10)
-  expect(large.completion?.outcome.kind).toBe('responded')
-  expect(driver.sandboxes.size).toBe(1)
-  await clock.pass(20_000)
-  expect(driver.sandboxes.size).toBe(2)
-})
+  test('is not there for runtimes whose sandboxes are quick to create, nor before a runtime is used', async () => {
+    const { clock, driver, invoker } = testHouse({ stemCells: 'auto' })
+    await clock.pass(1000)
+    invoker.prepare(versionOf('quick'))
+    await clock.pass(1000)
+    expect(driver.created).toBe(0)
+  })
 
-test('one that dies is replaced, and one that cannot be made is tried again later', async () => {
-  const { clock, driver, warnings } = testHouse({ script: { failCreates: 1 }, stocks: [{ spec: SPEC, count: 1 }] })
-  await clock.pass(0)
-  expect(warnings).toEqual(['a generic sandbox could not be made'])
-  await clock.pass(5000)
-  const [cell] = driver.sandboxes
-  cell?.die({ cause: 'exited', detail: 'exit code 1' })
-  await clock.pass(0)
-  expect(driver.sandboxes.size).toBe(0)
-  await clock.pass(5000)
-  expect(driver.sandboxes.size).toBe(1)
-})
+  test('has one of the default kind of a runtime, and of what is deployed', async () => {
+    const { clock, driver, invoker } = testHouse({ stemCells: 'auto' })
+    invoker.prepare(nodeFunction('large', { memoryMiB: 512 }))
+    await clock.pass(1000)
+    const memory = [...driver.sandboxes].map(({ spec }) => spec.memoryMiB)
+    expect(new Set(memory)).toEqual(new Set([256, 512]))
+    await clock.pass(31 * 60_000)
+    expect([...driver.sandboxes].map(({ spec }) => spec.memoryMiB)).toEqual([256])
+  })
 
-test('draining ends them, those included that are being made', async () => {
-  const { clock, driver, invoker } = testHouse({ stocks: [{ spec: SPEC, count: 2 }] })
-  await clock.pass(0)
-  driver.script.createMs = 60_000
-  const [cell] = driver.sandboxes
-  cell?.die({ cause: 'exited', detail: 'exit code 1' })
-  await clock.pass(5000)
-  const drained = invoker.drain(0)
-  await clock.pass(1)
-  await drained
-  expect(driver.sandboxes.size).toBe(0)
-  await clock.pass(60_000)
-  expect(driver.sandboxes.size).toBe(0)
+  test('does not serve what it does not fit', async () => {
+    const { clock, call, invoker } = testHouse({ stemCells: 1 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(200)
+    const other = call(nodeFunction('other', { memoryMiB: 200 }), '/hello')
+    await clock.pass(10)
+    expect(other.completion?.start.kind).toBe('cold')
+  })
+
+  test('grows with a burst of functions that start', async () => {
+    const { clock, driver, call } = testHouse({ stemCells: 'auto', script: { createMs: 50 } })
+    for (let i = 0; i < 4; i++) call(nodeFunction(`burst-${i}`, { keepAliveMs: 100 }), '/hello')
+    await clock.pass(2000)
+    expect(driver.sandboxes.size).toBe(4)
+  })
+
+  test('is not refilled while calls wait for starts', async () => {
+    const { clock, driver, invoker, call } = testHouse({ stemCells: 1, script: { createMs: 5000 } })
+    call(versionOf('slow'), '/hello')
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(4000)
+    expect(driver.created).toBe(1)
+    await clock.pass(2000)
+    expect(driver.created).toBe(2)
+  })
+
+  test('gives way when memory is short, and comes back when it is not', async () => {
+    const { clock, driver, invoker, call } = testHouse({ memoryMiB: 1100, stemCells: 1 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(200)
+    expect(driver.sandboxes.size).toBe(1)
+    const large = call(versionOf('large', { memoryMiB: 1000, keepAliveMs: 1000 }), '/hello')
+    await clock.pass(10)
+    expect(large.completion?.outcome.kind).toBe('responded')
+    expect(driver.sandboxes.size).toBe(1)
+    await clock.pass(20_000)
+    expect(invoker.sandboxes()).toMatchObject([{ counts: { generic: 1 } }])
+  })
+
+  test('takes no more than a quarter of the memory', async () => {
+    const { clock, driver, invoker } = testHouse({ memoryMiB: 2048, stemCells: 5 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(60_000)
+    expect(driver.sandboxes.size).toBe(2)
+  })
+
+  test('replaces a sandbox that dies, and tries again later what could not be made', async () => {
+    const { clock, driver, invoker, warnings } = testHouse({ script: { failCreates: 1 }, stemCells: 1 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(100)
+    expect(warnings).toEqual(['a generic sandbox could not be made'])
+    await clock.pass(60_000)
+    const [cell] = driver.sandboxes
+    cell?.die({ cause: 'exited', detail: 'exit code 1' })
+    await clock.pass(0)
+    expect(driver.sandboxes.size).toBe(0)
+    await clock.pass(60_000)
+    expect(driver.sandboxes.size).toBe(1)
+  })
+
+  test('is drained, with what is being made', async () => {
+    const { clock, driver, invoker } = testHouse({ stemCells: 2 })
+    invoker.prepare(nodeFunction('one'))
+    await clock.pass(100)
+    driver.script.createMs = 60_000
+    await clock.pass(100)
+    const drained = invoker.drain(0)
+    await clock.pass(1)
+    await drained
+    expect(driver.sandboxes.size).toBe(0)
+    await clock.pass(120_000)
+    expect(driver.sandboxes.size).toBe(0)
+    expect(clock.pending).toBe(0)
+  })
 })
