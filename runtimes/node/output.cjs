@@ -54,9 +54,8 @@ class Lines {
   }
 }
 
-/** Puts our streams in the place of the process's own. Output outside of a call goes to call 0. */
-function captureOutput(wire) {
-  const outside = new Lines(wire, 0)
+/** Puts our streams in the place of the process's own. `outside` takes what is written outside of a call. */
+function captureOutput(outside) {
   const lines = () => currentCall.getStore()?.lines ?? outside
   replaceStream('stdout', STDOUT, (text) => lines().write(STDOUT, text))
   replaceStream('stderr', STDERR, (text) => lines().write(STDERR, text))
@@ -66,7 +65,6 @@ function captureOutput(wire) {
   for (const name of Object.keys(captured)) {
     if (typeof captured[name] === 'function') console[name] = captured[name]
   }
-  return outside
 }
 
 function replaceStream(name, fd, onText) {

@@ -81,9 +81,9 @@ class _CapturedBytes(io.RawIOBase):
         return len(data)
 
 
-def capture_output(wire, running):
-    """Puts our streams in the place of the interpreter's. `running`: the calls under way, by number."""
-    outside = Lines(wire, 0)
+def capture_output(outside, running):
+    """Puts our streams in the place of the interpreter's. `outside` takes what is written outside of a call; `running`:
+    the calls under way, by number."""
 
     def lines():
         call = current_call.get()
@@ -94,4 +94,3 @@ def capture_output(wire, running):
 
     sys.stdout = sys.__stdout__ = _Captured(STDOUT, lines)
     sys.stderr = sys.__stderr__ = _Captured(STDERR, lines)
-    return outside

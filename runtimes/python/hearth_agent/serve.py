@@ -10,7 +10,8 @@ from .answer import Context, bytes_of, event_of, read_answer
 from .call import Call
 from .failure import failed_load
 from .load import Code, import_function, set_environment, unpack
-from .output import capture_output, current_call
+from .output import Lines, capture_output, current_call
+from .rehearsal import Rehearsal
 from .wire import (
     BODY,
     CANCEL,
@@ -33,21 +34,32 @@ from .wire import (
 _SOCKET_PATH = "/run/hearth/agent.sock"
 # inspect.CO_COROUTINE: importing inspect takes 8 ms
 _CO_COROUTINE = 0x80
-# A sandbox that is made for a call gets its code at once; one that waits has time to prepare.
-_IDLE_SECONDS = 0.05
 
 
 def main():
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(_SOCKET_PATH)
-    _Server(Wire(connection)).take_turns()
+    wire = Wire(connection)
+    server = Server(wire)
+    capture_output(server.outside, server.calls)
+    rehearsal = Rehearsal(Server)
+    server.before_load = rehearsal.stop
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    wire.send(READY, 0, dump({"protocol": PROTOCOL, "runtime": f"python {version}"}))
+    rehearsal.start_when_idle()
+    server.take_turns()
 
 
-class _Server:
+class Server:
+    """Takes code, then calls. The agent has one; its rehearsal has others."""
+
     def __init__(self, wire):
         self._wire = wire
-        self._calls = {}
-        self._outside = capture_output(wire, self._calls)
+        self.calls = {}
+        # Output outside of calls.
+        self.outside = Lines(wire, 0)
+        # Called before code is taken.
+        self.before_load = None
         self._turn = threading.Lock()
         self._counting = threading.Lock()
         # Threads that read or wait for their turn.
@@ -55,18 +67,13 @@ class _Server:
         self._loop = None
         # How a call is answered: in the thread that has read it, or in the event loop.
         self._answer = None
-        self._warm_up = threading.Timer(_IDLE_SECONDS, _import_asynchronous)
-        self._warm_up.daemon = True
-        self._warm_up.start()
-        version = ".".join(str(part) for part in sys.version_info[:3])
-        wire.send(READY, 0, dump({"protocol": PROTOCOL, "runtime": f"python {version}"}))
 
     def take_turns(self):
         while True:
             with self._turn:
-                call = self._read()
+                call = self.read()
             self._leave_turn()
-            self._run(call)
+            self.run(call)
             with self._counting:
                 self._idle += 1
 
@@ -84,7 +91,7 @@ class _Server:
                 with self._counting:
                     self._idle -= 1
 
-    def _read(self):
+    def read(self):
         """Handles frames until one is a call that this thread is to run."""
         while True:
             frame = self._wire.read()
@@ -92,7 +99,7 @@ class _Server:
                 # Without its invoker a sandbox has nothing to live for.
                 os._exit(0)
             kind, call_number, payload = frame
-            call = self._calls.get(call_number)
+            call = self.calls.get(call_number)
             kind, end = kind & TYPE_MASK, kind & END != 0
             if kind == INVOKE:
                 call = self._accept(call_number, payload, end)
@@ -118,12 +125,13 @@ class _Server:
 
     def _accept(self, call_number, payload, whole):
         head, first = split_head(payload)
-        call = Call(self._wire, call_number, head, first, whole, lambda ended: self._calls.pop(ended.number, None))
-        self._calls[call_number] = call
+        call = Call(self._wire, call_number, head, first, whole, lambda ended: self.calls.pop(ended.number, None))
+        self.calls[call_number] = call
         return call
 
     def _load(self, head, ended):
-        self._warm_up.cancel()
+        if self.before_load is not None:
+            self.before_load()
         code = Code(self._wire, ended)
         try:
             if not ended:
@@ -139,7 +147,7 @@ class _Server:
             self._exit(error)
         except BaseException as error:
             result = failed_load(error)
-        self._outside.close()
+        self.outside.close()
         self._wire.send(LOADED, 0, dump(result))
 
     def _serve_with(self, name, target, head):
@@ -157,7 +165,7 @@ class _Server:
             self._answer = coroutine_answer(target, head)
         self._loop = loop
 
-    def _run(self, call):
+    def run(self, call):
         current_call.set(call)
         try:
             self._answer(call)
@@ -174,14 +182,10 @@ class _Server:
         if code is not None and not isinstance(code, int):
             print(code, file=sys.stderr)
             code = 1
-        for call in list(self._calls.values()):
+        for call in list(self.calls.values()):
             call.lines.close()
-        self._outside.close()
+        self.outside.close()
         os._exit((code or 0) & 0xFF)
-
-
-def _import_asynchronous():
-    from . import asynchronous  # noqa: F401
 
 
 def _synchronous_answer(handler, load_head):

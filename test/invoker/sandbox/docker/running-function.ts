@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { sleep } from '#core/clock'
 import { digestOf, versionDigest } from '#core/digest'
 import type { FunctionVersion, RuntimeName } from '#core/function'
 import { newInvocationId, parseFunctionName, parseVersionNumber } from '#core/ids'
@@ -36,11 +37,12 @@ export class RunningFunction implements AsyncDisposable {
   readonly loaded: LoadResult
   readonly #version: FunctionVersion
 
+  /** @param spec of the function; `waitMs`: how long the container waits for its code */
   static async start(
     driver: SandboxDriver,
     runtime: RuntimeName,
     files: Readonly<Record<string, string | Uint8Array>>,
-    spec: Readonly<Record<string, unknown>> = {},
+    { waitMs = 0, ...spec }: Readonly<Record<string, unknown>> & { readonly waitMs?: number } = {},
   ): Promise<RunningFunction> {
     const dir = await mkdtemp(join(tmpdir(), 'hearth-fn-'))
     const local = await Promise.all(
@@ -63,6 +65,7 @@ export class RunningFunction implements AsyncDisposable {
     }
     const code: Code = { function: version.function, version: version.number, spec: full, files: local }
     const sandbox = await driver.create(full, never)
+    if (waitMs > 0) await sleep(waitMs, never)
     const loaded = await sandbox.load(code, never)
     await rm(dir, { recursive: true })
     return new RunningFunction(sandbox, loaded, version)
