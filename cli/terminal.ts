@@ -36,7 +36,9 @@ export function processTerminal(signal: AbortSignal): Terminal {
   }
 }
 
-function colorsFor(isTerminal: boolean, env: Terminal['env']): Colors {
+export function colorsFor(isTerminal: boolean | undefined, env: Terminal['env']): Colors {
   const forced = env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '0'
-  return picocolors.createColors(!env.NO_COLOR && (forced || (isTerminal && env.TERM !== 'dumb')))
+  // isTTY is undefined on a pipe, and createColors(undefined) would decide by itself: in favour of colours under CI.
+  const terminal = Boolean(isTerminal) && env.TERM !== 'dumb'
+  return picocolors.createColors(!env.NO_COLOR && (forced || terminal))
 }

@@ -118,9 +118,11 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   return child.exitCode
 }
 
-/** Without settings of the developer's own instance. */
-function bareEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HEARTH_')))
+/** Without settings of the developer's own instance, and without the colours that vitest asks for under CI. */
+export function bareEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('HEARTH_') && name !== 'FORCE_COLOR'),
+  )
 }
 
 /** Command lines of the processes that mention one of the texts. Linux only, as /proc is. */

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { fencedBlocks } from '#test/repo/docs'
 import { ROOT_DIR, textOf } from '#test/repo/sources'
 
-import type { RunningHearth } from './hearth.ts'
+import { bareEnvironment, type RunningHearth } from './hearth.ts'
 
 /** The blocks of a page that are marked as in ```sh run. */
 export function runnableBlocks(page: string, info: string): readonly string[] {
@@ -21,7 +21,7 @@ export async function runBlock(block: string, hearth: RunningHearth): Promise<st
     .replaceAll('.hearth/', `${hearth.ready.dataDir}/`)
   const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
     cwd: ROOT_DIR,
-    env: { ...process.env, ...hearth.env },
+    env: { ...bareEnvironment(), ...hearth.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const closed = once(shell, 'close')
