@@ -43,7 +43,12 @@ describe('with Docker', () => {
 
   beforeAll(async () => {
     dir = await tempDir()
-    settings = { HEARTH_DATA_DIR: join(dir.path, 'data'), HEARTH_CACHE_DIR: join(dir.path, 'cache') }
+    settings = {
+      HEARTH_DATA_DIR: join(dir.path, 'data'),
+      HEARTH_CACHE_DIR: join(dir.path, 'cache'),
+      // So that every container is a function's, and "docker ps" can be held against what should be there.
+      HEARTH_STEM_CELLS: 'off',
+    }
     hearth = await startHearth(settings)
   })
   afterAll(async () => {
@@ -85,6 +90,17 @@ describe('with Docker', () => {
     await eventually(containers, (now) => now.every((id) => before.includes(id)))
     const again = await hearth.fn('brief')
     expect([again.status, again.headers.get('hearth-start')]).toEqual([200, 'cold'])
+  })
+
+  it('a stem cell takes a first call, and is replaced', async () => {
+    await using cells = await tempDir()
+    const other = { HEARTH_DATA_DIR: join(cells.path, 'data'), HEARTH_CACHE_DIR: settings.HEARTH_CACHE_DIR as string }
+    await using warmed = await startHearth(other)
+    const headers = { 'content-type': 'text/x-python' }
+    const deployed = await warmed.api('/v1/functions/cell?keepAliveMs=10', { method: 'PUT', headers, body: PYTHON })
+    expect(deployed.status).toBe(201)
+    const start = async () => (await warmed.fn('cell')).headers.get('hearth-start')
+    await eventually(start, (kind) => kind === 'specialized')
   })
 
   it('a start after kill -9 removes the containers that were left, and the end leaves none', async () => {
