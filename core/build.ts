@@ -19,7 +19,10 @@ export interface BuildProgress {
 }
 
 export interface BuildOutput {
-  /** What a sandbox of this runtime loads. Same draft and toolchain, same bytes. */
+  /**
+   * What a sandbox of this runtime loads. Same draft and toolchain, same bytes, but for compiled code that engines do
+   * not make the same twice: a version is told by its source (core/digest.ts).
+   */
   readonly artifact: FileSet
   /** Names and versions of what built it. */
   readonly toolchain: string

@@ -15,6 +15,8 @@
 //   loaded  JSON of LoadResult (invoker/sandbox/driver.ts), call 0, once
 //   head    u32 length + JSON of ResponseHead, then the first bytes of the body; END when they are all of it
 //   failure JSON of FunctionFailure; ends the call, in mid-response too
+//   body    of call 0, after loaded, where the head of load had `compiles`: a pack (core/pack.ts) of what compiling gave,
+//           END with the last; not limited by a window
 //   done    empty, or JSON of CallEnd: the call is over and its log lines are sent (where no
 //           frame before had DONE)
 //   log     f64 ms since the epoch, u8 1 stdout or 2 stderr, UTF-8 text without line end; call 0 outside of a call

@@ -46,25 +46,40 @@ export function subjects(): readonly Subject[] {
   ])
 }
 
-/** The baseline is the same in a container that gets its code as soon as it is up: nothing is rehearsed in that. */
+/**
+ * Three ways in turns: a container that gets its code as soon as it is up, so that nothing is rehearsed in it; one that
+ * has waited; one that has waited and gets the code compiled as a deploy does. The first is the baseline of the others.
+ */
 export async function specialize(driver: SandboxDriver, runs: number, only: string): Promise<readonly BenchResult[]> {
   const results: BenchResult[] = []
   for (const { name, runtime, files } of subjects()) {
     if (!name.includes(only)) continue
-    await using code = await Deployed.of(runtime, packFiles(asFileSet(files)))
+    const source = asFileSet(files)
+    await using plain = await Deployed.of(runtime, packFiles(source))
+    await using compiled = await Deployed.of(runtime, await compiledPack(driver, plain, source))
     const waited: number[] = []
+    const waitedCompiled: number[] = []
     const atOnce: number[] = []
     for (let run = 0; run < runs; run++) {
-      atOnce.push(await firstResponse(driver, code, 0))
-      waited.push(await firstResponse(driver, code, WAIT_MS))
+      atOnce.push(await firstResponse(driver, plain, 0))
+      waited.push(await firstResponse(driver, plain, WAIT_MS))
+      waitedCompiled.push(await firstResponse(driver, compiled, WAIT_MS))
     }
     results.push(summarize({ name: `${name}: load to first response`, unit: 'ms' }, waited, atOnce))
+    results.push(summarize({ name: `${name}: the same, compiled at deploy`, unit: 'ms' }, waitedCompiled, atOnce))
   }
   return results
 }
 
 function asFileSet(files: Readonly<Record<string, string>>): FileSet {
   return new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))
+}
+
+async function compiledPack(driver: SandboxDriver, { code }: Deployed, source: FileSet): Promise<Uint8Array> {
+  await using sandbox = await driver.create(code.spec, never)
+  const loaded = await sandbox.load({ ...code, compiles: true }, never)
+  if (!loaded.loaded) throw new Error(loaded.failure.message)
+  return packFiles(new Map([...source, ...((await sandbox.compiled?.()) ?? [])]))
 }
 
 async function firstResponse(driver: SandboxDriver, code: Deployed, waitMs: number): Promise<number> {

@@ -18,6 +18,7 @@ import { type AbsentDriver, Starter } from '#invoker/pool/starter'
 import type { SandboxDriver } from '#invoker/sandbox/driver'
 import { Semaphore } from '#invoker/semaphore'
 
+import { compiling, withCompiled } from './container-compiled.ts'
 import { buildContainer } from './container.ts'
 
 export interface BuilderOptions {
@@ -43,8 +44,8 @@ export function createBuilder({ wasm, drivers, absent, artifacts, clock }: Build
       using _permit = await builds.acquire(signal)
       const output = await prepare(draft, onProgress, signal)
       onProgress({ step: 'check', message: 'loading it in a sandbox' })
-      await tryToLoad(draft, output.artifact, signal)
-      return output
+      const compiled = await tryToLoad(draft, output.artifact, signal)
+      return { ...output, artifact: withCompiled(output.artifact, compiled, draft.spec.runtime) }
     },
   }
 
@@ -58,16 +59,20 @@ export function createBuilder({ wasm, drivers, absent, artifacts, clock }: Build
     return buildContainer({ ...draft, spec: { ...draft.spec, runtime } }, onProgress)
   }
 
-  /** @throws PlatformError `build-failed` with what the code said */
-  async function tryToLoad(draft: Draft, artifact: FileSet, signal: AbortSignal): Promise<void> {
-    const started = await starterFor(artifact).start(trialVersion(draft, clock.now()), signal)
-    if (started.kind === 'ready') return await started.sandbox[Symbol.asyncDispose]()
+  /** @returns what the sandbox has compiled. @throws PlatformError `build-failed` with what the code said */
+  async function tryToLoad(draft: Draft, artifact: FileSet, signal: AbortSignal): Promise<FileSet> {
+    const trial = compiling(drivers)
+    const started = await starterFor(artifact, trial.drivers).start(trialVersion(draft, clock.now()), signal)
+    if (started.kind === 'ready') {
+      await using _sandbox = started.sandbox
+      return await trial.compiled(clock)
+    }
     throw buildFailed([started.diagnostic ?? diagnosticOf(started.outcome)])
   }
 
-  function starterFor(artifact: FileSet = new Map()): Starter {
+  function starterFor(artifact: FileSet = new Map(), own = drivers): Starter {
     return new Starter({
-      drivers,
+      drivers: own,
       absent,
       clock,
       artifacts: { fetch: () => artifacts.keep(artifact) },

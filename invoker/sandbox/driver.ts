@@ -3,7 +3,7 @@
 // A driver is naive: it makes sandboxes and passes calls on. Deadlines, limits on calls at the same time, state
 // checks, "the first cause of an end wins" and destroying a sandbox after an error are the guard's
 // (guarded-sandbox.ts), written once for all drivers. The contract suite is test/contract/sandbox-driver.ts.
-import type { LocalFile } from '#core/artifact'
+import type { FileSet, LocalFile } from '#core/artifact'
 import type { Diagnostic } from '#core/build'
 import type { FunctionSpec, RuntimeName } from '#core/function'
 import type { FunctionName, SandboxId, VersionNumber } from '#core/ids'
@@ -20,6 +20,8 @@ export interface Code {
   readonly version: VersionNumber
   readonly spec: FunctionSpec
   readonly files: readonly LocalFile[]
+  /** It is loaded once for all: `compiled` is wanted then. */
+  readonly compiles?: true
 }
 
 /** Loading runs the user's top-level code, so it can fail by the user's doing: a value, not an exception. */
@@ -80,6 +82,12 @@ export interface Sandbox extends AsyncDisposable {
    * under the call it resolves with `exited` or `out-of-memory`. Never rejects.
    */
   invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome>
+  /**
+   * After a load with `compiles`: files that make the same code load faster when they are with it, where the engine is
+   * the same; else they are ignored. Made by the sandbox, so they are as good as what runs in it. Never rejects; no files
+   * when the sandbox ended.
+   */
+  compiled?(): Promise<FileSet>
   /** Resolves true when the code still lets the sandbox answer, false after `timeoutMs` without an answer. */
   responsive(timeoutMs: number): Promise<boolean>
   /** Kills it with all that runs in it. Idempotent, never throws. */

@@ -30,6 +30,7 @@ export class SandboxLink {
   readonly #calls = new Map<number, LinkCall>()
   readonly #pings: ((answered: boolean) => void)[] = []
   #ready = Promise.withResolvers<ReadyHead>()
+  #compiled: { pieces: Buffer[]; left: number; resolve: (pack: Buffer | undefined) => void } | undefined
   #loading: { sink: ResponseSink | undefined; resolve: (result: LoadResult | undefined) => void } | undefined
   #nextCall = 0
   #closed = false
@@ -61,6 +62,7 @@ export class SandboxLink {
     this.#closed = true
     this.#ready.reject(new Error('the sandbox ended before it was ready'))
     this.#loading?.resolve(undefined)
+    this.#compiled?.resolve(undefined)
     for (const call of this.#calls.values()) call.settle(undefined)
     this.#calls.clear()
     for (const answer of this.#pings.splice(0)) answer(false)
@@ -84,6 +86,17 @@ export class SandboxLink {
       await this.#sendCode(code)
     }
     return loaded.promise
+  }
+
+  /**
+   * What a load gives whose head has `compiles`; to be called before it. A pack, or undefined when the sandbox ended.
+   * @param maxBytes more is a violation of the protocol
+   */
+  compiled(maxBytes: number): Promise<Buffer | undefined> {
+    if (this.#closed) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      this.#compiled = { pieces: [], left: maxBytes, resolve }
+    })
   }
 
   /** As Sandbox.invoke, but resolves with undefined when the sandbox ended under the call: the driver knows why. */
@@ -138,6 +151,17 @@ export class SandboxLink {
     }
   }
 
+  #receiveCompiled({ payload, flags }: Frame): void {
+    const compiled = this.#compiled
+    if (compiled === undefined) throw new FrameError('compiled code that nobody asked for')
+    compiled.left -= payload.length
+    if (compiled.left < 0) throw new FrameError('more compiled code than is allowed')
+    compiled.pieces.push(payload)
+    if ((flags & FrameFlag.end) === 0) return
+    this.#compiled = undefined
+    compiled.resolve(Buffer.concat(compiled.pieces))
+  }
+
   #receiveForSandbox(frame: Frame): void {
     switch (frame.type) {
       case FrameType.ready:
@@ -146,6 +170,8 @@ export class SandboxLink {
         this.#loading?.resolve(readLoadResult(parseJson(frame.payload)))
         this.#loading = undefined
         return
+      case FrameType.body:
+        return this.#receiveCompiled(frame)
       case FrameType.pong:
         for (const answer of this.#pings.splice(0)) answer(true)
         return

@@ -6,6 +6,7 @@ const Module = require('node:module')
 const path = require('node:path')
 
 const { findEntry } = require('./load.cjs')
+const { CODE_DIR, packOf } = require('./pack.cjs')
 const { Server } = require('./serve.cjs')
 const { Wire, TYPE, FLAG, TYPE_MASK } = require('./wire.cjs')
 
@@ -82,9 +83,9 @@ async function perform({ extension, exported, source }, name) {
       TYPE.load,
       0,
       undefined,
-      JSON.stringify({ function: '', version: 0, handler: `${name}.${exported}`, env: {} }),
+      JSON.stringify({ function: '', version: 0, handler: `${name}.${exported}`, env: {}, compiles: false }),
     )
-    host.send(TYPE.body | FLAG.end, 0, packOf(file, Buffer.from(source)))
+    host.send(TYPE.body | FLAG.end, 0, packOf([[file, Buffer.from(source)]]))
     await until(TYPE.loaded)
     for (const call of [1, 2]) {
       const headers = call === 1 ? [['content-type', 'application/json']] : [['accept', 'text/plain']]
@@ -102,7 +103,7 @@ async function perform({ extension, exported, source }, name) {
     }
   } finally {
     server.calls.clear()
-    const target = path.join('/fn', file)
+    const target = path.join(CODE_DIR, file)
     fs.rmSync(target, { force: true })
     delete require.cache[target]
     for (const key of Object.keys(Module._pathCache)) if (key.startsWith(target)) delete Module._pathCache[key]
@@ -128,16 +129,6 @@ function socketPair() {
   ends[0].peer = ends[1]
   ends[1].peer = ends[0]
   return ends
-}
-
-/** One file as core/pack.ts has it. */
-function packOf(name, bytes) {
-  const numbers = Buffer.alloc(8)
-  numbers.writeUInt32LE(1, 0)
-  numbers.writeUInt32LE(name.length, 4)
-  const size = Buffer.alloc(4)
-  size.writeUInt32LE(bytes.length)
-  return Buffer.concat([numbers, Buffer.from(name), size, bytes])
 }
 
 module.exports = { Rehearsal }

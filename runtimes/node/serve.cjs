@@ -1,11 +1,13 @@
 'use strict'
 // One end of the frames (core/frames.ts): takes code, then calls. The agent has one; its rehearsal has others.
 const { Call } = require('./call.cjs')
+const { hasCompiled, keepCompiled, compiledPack } = require('./compiled.cjs')
 const { contextOf, eventOf, readAnswer } = require('./event.cjs')
-const { Unpacker, findEntry, importFunction, failedLoad } = require('./load.cjs')
+const { findEntry, importFunction, failedLoad } = require('./load.cjs')
 const { currentCall, Lines } = require('./output.cjs')
+const { Unpacker } = require('./pack.cjs')
 const { readResponse, requestOf } = require('./web.cjs')
-const { Wire, TYPE, FLAG, TYPE_MASK } = require('./wire.cjs')
+const { Wire, TYPE, FLAG, TYPE_MASK, CHUNK_BYTES } = require('./wire.cjs')
 
 /** What a function sees of the container's own environment. */
 const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'NODE_ENV']
@@ -72,7 +74,17 @@ class Server {
     } catch (error) {
       loading.error ??= error
     }
-    if (end) void this.#load(loading).then((result) => this.wire.send(TYPE.loaded, 0, JSON.stringify(result)))
+    if (end) void this.#load(loading).then((result) => this.#onLoaded(result, loading.head.compiles))
+  }
+
+  #onLoaded(result, compiles) {
+    this.wire.send(TYPE.loaded, 0, JSON.stringify(result))
+    if (!compiles || !result.loaded) return
+    const pack = compiledPack()
+    for (let offset = 0; offset < pack.length; offset += CHUNK_BYTES) {
+      const last = offset + CHUNK_BYTES >= pack.length
+      this.wire.send(last ? TYPE.body | FLAG.end : TYPE.body, 0, pack.subarray(offset, offset + CHUNK_BYTES))
+    }
   }
 
   async #load({ head, error, prepared }) {
@@ -82,6 +94,7 @@ class Server {
       if (prepared !== undefined) await prepared
       if (error !== undefined) throw error
       setEnvironment(head)
+      if (head.compiles || hasCompiled()) keepCompiled()
       entry = findEntry(head.handler)
       const { style, handler } = await importFunction(entry)
       this.#answer = style === 'fetch' ? fetchAnswer(handler, head) : eventAnswer(handler, head)

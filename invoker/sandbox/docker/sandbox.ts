@@ -6,7 +6,8 @@ import type Docker from 'dockerode'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
-import { PACK_PATH, packFiles } from '#core/pack'
+import type { FileSet } from '#core/artifact'
+import { PACK_PATH, packFiles, unpackFiles } from '#core/pack'
 import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 
 import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
@@ -24,7 +25,13 @@ interface LoadHead {
   /** `file.export`, or empty. */
   readonly handler: string
   readonly env: Readonly<Record<string, string>>
+  /** Say what compiling gave, after `loaded`. */
+  readonly compiles: boolean
 }
+
+/** Compiled Python has about twice the size of its source. */
+const COMPILED_SHARE = 4
+const LEAST_COMPILED_BYTES = 1024 * 1024
 
 export interface DockerSandboxParts {
   readonly id: SandboxId
@@ -47,6 +54,7 @@ export class DockerSandbox implements Sandbox {
   /** 0 until it is known. */
   #pid = 0
   #disposal: Promise<void> | undefined
+  #compiled: Promise<Buffer | undefined> | undefined
 
   constructor(parts: DockerSandboxParts) {
     this.id = parts.id
@@ -61,9 +69,11 @@ export class DockerSandbox implements Sandbox {
       code.files.map(async ({ path, localPath }) => [path, await readFile(localPath, { signal })] as const),
     )
     const { function: name, version, spec } = code
-    const head: LoadHead = { function: name, version, handler: spec.handler, env: spec.env }
+    const compiles = code.compiles === true
+    const head: LoadHead = { function: name, version, handler: spec.handler, env: spec.env, compiles }
     const [first] = files
     const packed = files.length === 1 && first?.[0] === PACK_PATH ? first[1] : packFiles(new Map(files))
+    if (compiles) this.#compiled = this.#parts.link.compiled(COMPILED_SHARE * packed.length + LEAST_COMPILED_BYTES)
     const result = await this.#parts.link.load(head, packed)
     if (result !== undefined) return result
     const { kind, ...end } = outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
@@ -74,6 +84,15 @@ export class DockerSandbox implements Sandbox {
   async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const outcome = await this.#parts.link.invoke(invocation, sink, signal)
     return outcome ?? outcomeOfEnd(await this.ended, this.#parts.memoryMiB)
+  }
+
+  async compiled(): Promise<FileSet> {
+    const pack = await this.#compiled
+    try {
+      return pack === undefined ? new Map() : unpackFiles(pack)
+    } catch {
+      return new Map()
+    }
   }
 
   responsive(timeoutMs: number): Promise<boolean> {

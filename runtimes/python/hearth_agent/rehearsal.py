@@ -63,7 +63,7 @@ class _Stage:
 
     def __init__(self, file, name):
         numbers = (_LENGTH.pack(1), _LENGTH.pack(len(file)), file.encode(), _LENGTH.pack(len(_SOURCE)), _SOURCE)
-        load = {"function": "", "version": 0, "handler": f"{name}.handler", "env": {}}
+        load = {"function": "", "version": 0, "handler": f"{name}.handler", "env": {}, "compiles": False}
         call = {"id": "", "method": "POST", "target": "/", "origin": "", "headers": [], "attempt": 1, "deadline": 0}
         self._frames = [
             (INVOKE | END, 1, _with_head(call) + b'{"a":1}'),

@@ -149,6 +149,11 @@ class Server:
             result = failed_load(error)
         self.outside.close()
         self._wire.send(LOADED, 0, dump(result))
+        if result["loaded"] and head["compiles"]:
+            from .compiled import compiled_pack
+
+            for piece, last in compiled_pack():
+                self._wire.send(BODY | END if last else BODY, 0, piece)
 
     def _serve_with(self, name, target, head):
         is_app = name == "app"
