@@ -28,6 +28,8 @@ export interface Claim {
   readonly lost: AbortSignal
   /** Done, whatever the outcome: it leaves the lane. */
   complete(): Promise<void>
+  /** As `complete`, and takes the next one of the lane in the same step, if there is one now. */
+  completeAndTake(): Promise<Claim | undefined>
   /** Back into the lane for another attempt after `delayMs`. */
   retry(delayMs: number, reason: string): Promise<void>
   /** Back into the lane at once, without having used an attempt: there was no room after all. */

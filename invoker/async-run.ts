@@ -23,6 +23,14 @@ export interface AsyncRunOptions {
   readonly onCompletion: (name: FunctionName, completion: Completion) => void
 }
 
+/** Asked and told on the way by whoever serves the lane. */
+export interface Handover {
+  /** The sandbox is done: what is left is to write down what came of it. */
+  ran(): void
+  /** Whether another one is to be taken along when this one is handed back. */
+  wantsNext(): boolean
+}
+
 /** What is known of the attempt so far. */
 interface Progress {
   readonly prior: readonly Attempt[]
@@ -32,28 +40,31 @@ interface Progress {
 export class AsyncRun {
   readonly #claim: Claim
   readonly #options: AsyncRunOptions
+  readonly #handover: Handover
 
-  constructor(claim: Claim, options: AsyncRunOptions) {
+  constructor(claim: Claim, options: AsyncRunOptions, handover: Handover) {
     this.#claim = claim
     this.#options = options
+    this.#handover = handover
   }
 
   /**
    * Never rejects. Whatever goes wrong with the claim itself is logged: then its lease ends and another process runs it.
    * @param version undefined: it is gone
    * @param stop aborts when the process can wait no longer: the invocation goes back into its lane
+   * @returns the next one of the lane, when one was wanted and there was one
    */
-  async run(version: FunctionVersion | undefined, stop: AbortSignal): Promise<void> {
+  async run(version: FunctionVersion | undefined, stop: AbortSignal): Promise<Claim | undefined> {
     try {
-      if (version === undefined) await this.#gone()
-      else await this.#attempt(version, stop)
+      return await (version === undefined ? this.#gone() : this.#attempt(version, stop))
     } catch (error) {
-      if (this.#claim.lost.aborted) return
+      if (this.#claim.lost.aborted) return undefined
       this.#options.log.warn('an async invocation could not be handed back', { id: this.#claim.invocation.id, error })
+      return undefined
     }
   }
 
-  async #attempt(version: FunctionVersion, stop: AbortSignal): Promise<void> {
+  async #attempt(version: FunctionVersion, stop: AbortSignal): Promise<Claim | undefined> {
     const { clock, records, maxResultBytes } = this.#options
     const { attempt: number, lost } = this.#claim
     const prior = await this.#priorAttempts()
@@ -71,14 +82,19 @@ export class AsyncRun {
     } catch (thrown) {
       result = { kind: 'refused', error: asPlatformError(thrown) }
     }
-    if (lost.aborted) return
+    this.#handover.ran()
+    if (lost.aborted) return undefined
     if (stop.aborted && !(result.kind === 'outcome' && result.outcome.kind === 'responded'))
       return this.#release({ prior, current }, 0)
     const verdict = judge(result, { attempt: number, maxAttempts: this.#claim.invocation.maxAttempts }, Math.random())
-    await this.#conclude(verdict, { prior, current }, collector.result())
+    return this.#conclude(verdict, { prior, current }, collector.result())
   }
 
-  async #conclude(verdict: Verdict, { prior, current }: Progress, result: RecordResult | undefined): Promise<void> {
+  async #conclude(
+    verdict: Verdict,
+    { prior, current }: Progress,
+    result: RecordResult | undefined,
+  ): Promise<Claim | undefined> {
     if (verdict.kind === 'release') return this.#release({ prior, current }, verdict.delayMs)
     const { state, error } = verdict
     const finishedAt = this.#options.clock.now()
@@ -86,30 +102,33 @@ export class AsyncRun {
     const progress = { prior, current: { ...current, finishedAt, state, ...failure } }
     if (verdict.kind === 'retry') {
       this.#options.records.write(this.#record('queued', progress))
-      return this.#claim.retry(verdict.delayMs, verdict.error.message)
+      await this.#claim.retry(verdict.delayMs, verdict.error.message)
+      return undefined
     }
     const shown = result === undefined ? {} : { result }
-    await this.#finish({ ...this.#record(state, progress), finishedAt, ...shown, ...failure })
+    return this.#finish({ ...this.#record(state, progress), finishedAt, ...shown, ...failure })
   }
 
-  async #gone(): Promise<void> {
+  async #gone(): Promise<Claim | undefined> {
     const { function: name, version } = this.#claim.invocation
     const message = `the function ${JSON.stringify(name)} or its version ${version} was removed before the call ran`
     const prior = await this.#priorAttempts()
     const finishedAt = this.#options.clock.now()
     const error = { code: 'function-not-found', message } as const
     const current = { number: this.#claim.attempt, startedAt: finishedAt, finishedAt, state: 'failed', error } as const
-    await this.#finish({ ...this.#record('failed', { prior, current }), finishedAt, error })
+    return this.#finish({ ...this.#record('failed', { prior, current }), finishedAt, error })
   }
 
   /** The record first: a claim that is complete is never looked at again. */
-  async #finish(record: InvocationRecord): Promise<void> {
+  async #finish(record: InvocationRecord): Promise<Claim | undefined> {
     await this.#options.records.save(record)
+    if (this.#handover.wantsNext()) return this.#claim.completeAndTake()
     await this.#claim.complete()
+    return undefined
   }
 
   /** The attempt stays in the record, to be made again: the store takes a record with fewer attempts for an older one. */
-  async #release({ prior, current }: Progress, delayMs: number): Promise<void> {
+  async #release({ prior, current }: Progress, delayMs: number): Promise<undefined> {
     this.#options.records.write(this.#record('queued', { prior, current: { ...current, state: 'queued' } }))
     await this.#claim.release(delayMs)
   }

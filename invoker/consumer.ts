@@ -32,6 +32,8 @@ interface OpenLane {
   running: number
   /** Takes under way. */
   taking: number
+  /** Runs that are being written down, each of which may take the next one along. */
+  finishing: number
   /** Takes at a time: doubles while they find work. */
   stride: number
   /** Counts bells: one that comes during a take that finds nothing must not be lost. */
@@ -85,7 +87,7 @@ export class Consumer implements AsyncDisposable {
     if (this.#closing) return
     let lane = this.#lanes.get(name)
     if (lane === undefined) {
-      lane = { name, live: undefined, running: 0, taking: 0, stride: 1, bells: 0 }
+      lane = { name, live: undefined, running: 0, taking: 0, finishing: 0, stride: 1, bells: 0 }
       this.#lanes.set(name, lane)
     }
     lane.bells += 1
@@ -119,7 +121,15 @@ export class Consumer implements AsyncDisposable {
     const { maxRunning, invoker } = this.#options
     const fair = inHand < maxRunning || (lane.running + lane.taking === 0 && inHand < 2 * maxRunning)
     if (!fair || lane.taking >= lane.stride) return false
-    return lane.live === 'gone' || invoker.room(lane.live) > lane.taking
+    return lane.live === 'gone' || invoker.room(lane.live) > lane.taking + lane.finishing
+  }
+
+  /** Asked by one that is being finished: its place among what runs goes on to the next, unless others wait for it. */
+  #mayTakeNext(lane: OpenLane): boolean {
+    if (this.#closing || !this.#ring.has(lane) || typeof lane.live !== 'object') return false
+    const { maxRunning, invoker } = this.#options
+    const fair = this.#ring.size === 1 ? this.#runs.size <= maxRunning : this.#runs.size < maxRunning
+    return fair && invoker.room(lane.live) >= lane.taking + lane.finishing
   }
 
   async #take(lane: OpenLane): Promise<void> {
@@ -146,23 +156,39 @@ export class Consumer implements AsyncDisposable {
     else this.#serve()
   }
 
-  async #run(claim: Claim, lane: OpenLane): Promise<void> {
+  async #run(first: Claim, lane: OpenLane): Promise<void> {
     lane.running += 1
     // Another take may be due, once the pool knows of this one.
     this.#roomChanged()
+    for (let claim: Claim | undefined = first; claim !== undefined;) claim = await this.#runOne(claim, lane)
+    lane.running -= 1
+    this.#leaveIfIdle(lane)
+  }
+
+  /** Never rejects. Returns what it took along. */
+  async #runOne(claim: Claim, lane: OpenLane): Promise<Claim | undefined> {
     const { functions } = this.#options
+    let finishing = 0
+    const ran = (): void => {
+      finishing = 1
+      lane.finishing += 1
+    }
     const { function: name, version: number } = claim.invocation
     try {
-      if (this.#closing) return await claim.release(0)
+      if (this.#closing) {
+        await claim.release(0)
+        return undefined
+      }
       const known = typeof lane.live === 'object' && lane.live.number === number ? lane.live : undefined
       const version = known ?? (await functions.version(name, number))
-      await new AsyncRun(claim, this.#options).run(version, this.#stop.signal)
+      const handover = { ran, wantsNext: () => this.#mayTakeNext(lane) }
+      return await new AsyncRun(claim, this.#options, handover).run(version, this.#stop.signal)
     } catch (error) {
       // Its lease ends, and it is taken over.
       this.#options.log.warn('an async invocation could not be run', { id: claim.invocation.id, error })
+      return undefined
     } finally {
-      lane.running -= 1
-      this.#leaveIfIdle(lane)
+      lane.finishing -= finishing
     }
   }
 

@@ -16,7 +16,7 @@ import { disconnect, guard } from './connect.ts'
 import type { Keys } from './keys.ts'
 import { LaneClaim } from './lanes/claim.ts'
 import { Doorbell } from './lanes/doorbell.ts'
-import { Lane, type LaneContext } from './lanes/lane.ts'
+import { Lane, type LaneContext, type Taken } from './lanes/lane.ts'
 import { Leases } from './lanes/leases.ts'
 import { sweep, sweepAll, type SweepContext } from './lanes/sweep.ts'
 import type { StoreSettings } from './settings.ts'
@@ -90,9 +90,15 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   async take(name: FunctionName): Promise<Claim | undefined> {
     if (this.#doorbell.isQuiet(name)) return undefined
     const { lane } = this.#opened(name)
+    return this.#claim(lane, () => lane.take(`${this.#processId}:${++this.#tokens}`))
+  }
+
+  async #claim(lane: Lane, move: () => Promise<Taken | undefined>): Promise<Claim | undefined> {
+    const { name } = lane
     const bells = this.#doorbell.bellsOf(name)
     const takenAt = this.#clock.monotonic()
-    const taken = await lane.take(`${this.#processId}:${++this.#tokens}`)
+    const taken = await move()
+    if (taken === undefined) return undefined
     if (taken.job === undefined) {
       this.#doorbell.nothing(name, bells)
       if (taken.nextDelayedAt !== undefined) this.#doorbell.ringAt(name, taken.nextDelayedAt)
@@ -100,7 +106,13 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     }
     this.#doorbell.taken(name)
     const lease = this.#leases.hold(lane, { id: taken.job.invocation.id, token: taken.job.token }, takenAt)
-    return new LaneClaim(taken.job, { lane, lease, doorbell: this.#doorbell, clock: this.#clock })
+    return new LaneClaim(taken.job, {
+      lane,
+      lease,
+      doorbell: this.#doorbell,
+      clock: this.#clock,
+      claim: (next) => this.#claim(lane, next),
+    })
   }
 
   /**

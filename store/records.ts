@@ -23,8 +23,8 @@ const RETRY_MS = 250
 
 interface Save {
   readonly record: InvocationRecord
-  resolve(): void
-  reject(error: unknown): void
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
 
 /**

@@ -5,7 +5,7 @@ import type { FunctionName } from '#core/ids'
 import type { Claim, QueuedInvocation } from '#core/queue'
 
 import type { Doorbell } from './doorbell.ts'
-import type { Lane, TakenJob } from './lane.ts'
+import type { Lane, Taken, TakenJob } from './lane.ts'
 import type { HeldLease } from './leases.ts'
 import { LARGEST_INLINE_BODY } from './queued.ts'
 
@@ -17,6 +17,8 @@ interface ClaimContext {
   readonly lease: HeldLease
   readonly doorbell: Doorbell
   readonly clock: Clock
+  /** Makes a claim of what a move takes. @param move undefined: nobody knows what it took */
+  readonly claim: (move: () => Promise<Taken | undefined>) => Promise<Claim | undefined>
 }
 
 /** Its methods throw PlatformError `conflict` when the lease is lost, and `store-unavailable` when Redis stayed away. */
@@ -39,9 +41,12 @@ export class LaneClaim implements Claim {
   }
 
   async complete(): Promise<void> {
-    const { id, request } = this.invocation
-    const isBeside = request.body.length > LARGEST_INLINE_BODY
-    await this.#end(() => this.#context.lane.complete(id, this.#token, isBeside))
+    await this.#end(() => this.#context.lane.complete(this.invocation.id, this.#token, this.#isBeside))
+  }
+
+  async completeAndTake(): Promise<Claim | undefined> {
+    const { lane, claim } = this.#context
+    return claim(() => this.#end(() => lane.completeAndTake(this.invocation.id, this.#token, this.#isBeside)))
   }
 
   async retry(delayMs: number, reason: string): Promise<void> {
@@ -54,6 +59,10 @@ export class LaneClaim implements Claim {
     this.#context.doorbell.declined(this.#name)
   }
 
+  get #isBeside(): boolean {
+    return this.invocation.request.body.length > LARGEST_INLINE_BODY
+  }
+
   /** @param failure why an attempt is used up; undefined: none is */
   async #delay(delayMs: number, failure: string | undefined): Promise<void> {
     const { lane, doorbell, clock } = this.#context
@@ -62,24 +71,25 @@ export class LaneClaim implements Claim {
     doorbell.ringAt(this.#name, now + Math.max(1, delayMs))
   }
 
-  async #end(move: () => Promise<void>): Promise<void> {
+  /** Undefined when a try that was cut off had taken effect: its result is not known. */
+  async #end<T>(move: () => Promise<T>): Promise<T | undefined> {
     if (this.#ended) throw new PlatformError('internal', { detail: 'a claim was ended twice' })
     this.#ended = true
     try {
-      await this.#insist(move)
+      return await this.#insist(move)
     } finally {
       this.#context.lease.end()
     }
   }
 
-  async #insist(move: () => Promise<void>): Promise<void> {
+  async #insist<T>(move: () => Promise<T>): Promise<T | undefined> {
     for (let tries = 1; ; tries++) {
       try {
         return await move()
       } catch (error) {
         if (!(error instanceof PlatformError)) throw error
         // The try before was cut off after it had taken effect.
-        if (error.code === 'conflict' && tries > 1) return
+        if (error.code === 'conflict' && tries > 1) return undefined
         if (error.code !== 'store-unavailable' || this.lost.aborted) throw error
         await sleep(RETRY_MS, this.lost, this.#context.clock).catch(() => {})
       }

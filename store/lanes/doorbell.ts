@@ -43,6 +43,8 @@ interface WatchedLane {
   bells: number
   /** Bells since something was taken. */
   unanswered: number
+  /** How many waited at the last look, less those taken since. */
+  seen: number
   /** Seen empty after the last bell. */
   isEmpty: boolean
   isLooking: boolean
@@ -107,7 +109,8 @@ export class Doorbell implements Disposable {
     const lane = this.#watch(name)
     lane.unanswered = 0
     lane.isEmpty = false
-    if (!lane.isLooking) void this.#look(name, lane)
+    lane.seen--
+    if (lane.seen <= 0 && !lane.isLooking) void this.#look(name, lane)
   }
 
   /** A take found nothing. @param bells from before it */
@@ -183,7 +186,7 @@ export class Doorbell implements Disposable {
   #watch(name: FunctionName): WatchedLane {
     let lane = this.#watched.get(name)
     if (lane === undefined) {
-      lane = { bells: 0, unanswered: 0, isEmpty: false, isLooking: false, timer: undefined }
+      lane = { bells: 0, unanswered: 0, seen: 0, isEmpty: false, isLooking: false, timer: undefined }
       this.#watched.set(name, lane)
     }
     return lane
@@ -213,6 +216,7 @@ export class Doorbell implements Disposable {
     // Redis may be away: then the lane counts as not empty, and rings again.
     const waiting = await this.#context.waiting(name).catch(() => 1)
     lane.isLooking = false
+    lane.seen = waiting
     if (waiting === 0 && lane.bells === bells) settle(lane)
     else if (lane.timer === undefined) this.#passOnLater(name, lane)
   }
@@ -238,6 +242,7 @@ export class Doorbell implements Disposable {
 /** Nothing to answer for until the next bell. */
 function settle(lane: WatchedLane): void {
   lane.isEmpty = true
+  lane.seen = 0
   lane.unanswered = 0
   lane.timer?.[Symbol.dispose]()
   lane.timer = undefined

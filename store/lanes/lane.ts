@@ -21,6 +21,8 @@ export interface TakenJob {
 
 export type Taken = { readonly job: TakenJob } | { readonly job: undefined; readonly nextDelayedAt: number | undefined }
 
+type Moved = Awaited<ReturnType<IQueueBackend['moveToActive']>>
+
 export interface LaneState {
   readonly waiting: number
   readonly delayed: number
@@ -58,6 +60,7 @@ export class Lane {
       connection: context.redis,
       prefix,
       lockDuration: context.leaseMs,
+      name: context.processName,
       // Whoever takes a job over must wait until two checks have found it without a lock.
       stalledInterval: Math.ceil(context.leaseMs / 2),
       // Never given up by BullMQ: the consumer sees the attempt and records the failure.
@@ -102,8 +105,13 @@ export class Lane {
   }
 
   async take(token: string): Promise<Taken> {
-    const [data, id, , nextDelayedAt] = await guard(this.#backend.moveToActive(token, this.#context.processName))
-    if (!data) return { job: undefined, nextDelayedAt: Number(nextDelayedAt) || undefined }
+    return this.#taken(await guard(this.#backend.moveToActive(token, this.#context.processName)), token)
+  }
+
+  /** @param moved what BullMQ's scripts answer about the next job: nothing at all, or why there is none */
+  async #taken(moved: Moved, token: string): Promise<Taken> {
+    const [data, id, , nextDelayedAt] = moved
+    if (!data || id === undefined) return { job: undefined, nextDelayedAt: Number(nextDelayedAt) || undefined }
     const invocation = await decodeQueued(this.name, id as InvocationId, data.data, () => this.#bodyOf(id, token))
     // A takeover counts as an attempt: the crash may well have been this invocation's doing.
     const attempt = data.attemptsMade + data.stalledCounter + 1
@@ -115,6 +123,14 @@ export class Lane {
     const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
     await ours(this.#backend.moveToCompleted(job, 0, true, token, false))
     if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
+  }
+
+  /** As `complete`, and takes the next job under the same token: one script less than one after the other. */
+  async completeAndTake(id: string, token: string, isBeside: boolean): Promise<Taken> {
+    const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
+    const { result } = await ours(this.#backend.moveToCompleted(job, 0, true, token, true))
+    if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
+    return this.#taken((result ?? []) as Moved, token)
   }
 
   async delay(id: string, token: string, { now, delayMs, failure }: Delay): Promise<void> {

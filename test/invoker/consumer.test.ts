@@ -113,6 +113,31 @@ describe('the consumer', () => {
     expect(driver.peak).toBe(2)
   })
 
+  test('goes on with what a finished run takes along, without asking the lane again', async () => {
+    const { clock, lanes, records, submit, deployed } = consumerHouse()
+    const version = deployed('work', { concurrency: 1, maxSandboxes: 1 })
+    for (let i = 0; i < 50; i++) await submit(version, '/sleep?ms=1')
+    await clock.pass(1000)
+    expect([...records.records.values()].map(({ state }) => state)).toEqual(Array(50).fill('succeeded'))
+    expect(lanes.takenAlong).toBeGreaterThan(40)
+    expect(lanes.held.size).toBe(0)
+  })
+
+  test('takes nothing along once it is being disposed of', async () => {
+    const { clock, lanes, submit, deployed, consumer } = consumerHouse()
+    const version = deployed('work', { concurrency: 1, maxSandboxes: 1 })
+    for (let i = 0; i < 5; i++) await submit(version, '/sleep?ms=100')
+    await clock.pass(50)
+    const disposed = consumer[Symbol.asyncDispose]()
+    await clock.pass(2000)
+    await disposed
+    expect(lanes.takenAlong).toBe(0)
+    expect(lanes.held.size).toBe(0)
+    // What was in hand is done, the rest still waits.
+    expect(await lanes.depth(version.function)).toBeGreaterThanOrEqual(3)
+    expect(lanes.completed.length + (await lanes.depth(version.function))).toBe(5)
+  })
+
   test('serves the lanes in turn', async () => {
     const { clock, records, submit, deployed } = consumerHouse({ maxRunning: 4 })
     const first = deployed('first', { concurrency: 100 })

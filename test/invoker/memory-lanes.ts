@@ -22,6 +22,7 @@ export class MemoryLanes implements Lanes {
   readonly retries: number[] = []
   readonly releases: number[] = []
   takes = 0
+  takenAlong = 0
 
   constructor(clock: ManualClock) {
     this.#clock = clock
@@ -75,6 +76,14 @@ export class MemoryLanes implements Lanes {
       complete: async () => {
         end()
         this.completed.push(id)
+      },
+      completeAndTake: async () => {
+        end()
+        this.completed.push(id)
+        const next = this.#waiting.get(job.invocation.function)?.shift()
+        if (next === undefined) return undefined
+        this.takenAlong += 1
+        return this.#claim(next)
       },
       retry: async (delayMs) => {
         end()

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { sleep } from '#core/clock'
 import type { FunctionName } from '#core/ids'
 import type { Claim, Lanes } from '#core/queue'
 import { parseRedisUrl } from '#store/connect'
@@ -64,6 +65,36 @@ test('binary and large bodies come back unchanged, and completing leaves nothing
   }
   const left = await redis.keys('bodies:{fn:hello}:*')
   expect(new Set(left.map((key) => key.split(':').at(-1)))).toEqual(new Set(['events', 'id', 'marker', 'meta']))
+})
+
+test('completing takes the next one along, with a lease and an attempt of its own', async () => {
+  await using store = await open('along', { ...FAST, leaseMs: 300 })
+  const [first, second] = [sampleInvocation({}, 'one'), sampleInvocation({}, 'x'.repeat(200_000))]
+  for (const invocation of [first, second]) await store.lanes.add(invocation)
+  const claim = (await store.lanes.take(NAME))!
+  const next = (await claim.completeAndTake())!
+  expect(next.invocation).toMatchObject({ id: second.id })
+  expect(next.invocation.request.body).toHaveLength(200_000)
+  expect(next.attempt).toBe(1)
+  await expect(claim.complete()).rejects.toThrow()
+  // Longer than its lease: it is renewed.
+  await sleep(700, AbortSignal.timeout(5_000))
+  expect(next.lost.aborted).toBe(false)
+  expect(await store.lanes.depth(NAME)).toBe(1)
+  await next.retry(0, 'it threw')
+  const again = await takeEventually(store.lanes)
+  expect(again.attempt).toBe(2)
+  expect(await again.completeAndTake()).toBeUndefined()
+  expect(await store.lanes.depth(NAME)).toBe(0)
+})
+
+test('a claim whose lease is lost takes nothing along', async () => {
+  await using store = await open('lost-along')
+  for (let n = 0; n < 2; n++) await store.lanes.add(sampleInvocation())
+  const claim = (await store.lanes.take(NAME))!
+  await redis.del(`lost-along:{fn:hello}:lane:${claim.invocation.id}:lock`)
+  await expect(claim.completeAndTake()).rejects.toMatchObject({ code: 'conflict' })
+  expect((await store.lanes.take(NAME))?.attempt).toBe(1)
 })
 
 test('completed jobs and their events do not pile up in Redis', async () => {
