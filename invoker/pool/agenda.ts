@@ -7,8 +7,10 @@ export interface Due {
 }
 
 interface Entry {
-  readonly at: number
+  at: number
   readonly who: Due
+  /** In the heap. */
+  index: number
 }
 
 /** Longer timers than this overflow, or are late after the machine slept. */
@@ -18,8 +20,8 @@ const LONGEST_TIMER_MS = 3_600_000
 export class Agenda implements Disposable {
   readonly #clock: Clock
   readonly #heap: Entry[] = []
-  /** The entry of each that counts; others in the heap were overtaken by an earlier one. */
-  readonly #times = new Map<Due, number>()
+  /** One for each at most. */
+  readonly #entries = new Map<Due, Entry>()
   #timer: Disposable | undefined
   #timerAt = Infinity
   #closed = false
@@ -30,14 +32,17 @@ export class Agenda implements Disposable {
 
   /** Calls `who.due` at this time; no later than asked for before. */
   at(who: Due, time: number): void {
-    if (this.#closed || time >= (this.#times.get(who) ?? Infinity)) return
-    this.#times.set(who, time)
-    this.#push({ at: time, who })
+    if (this.#closed) return
+    const known = this.#entries.get(who)
+    if (known === undefined) {
+      const entry = { at: time, who, index: this.#heap.length }
+      this.#entries.set(who, entry)
+      this.#up(entry)
+    } else if (time < known.at) {
+      known.at = time
+      this.#up(known)
+    }
     this.#arm()
-  }
-
-  forget(who: Due): void {
-    this.#times.delete(who)
   }
 
   [Symbol.dispose](): void {
@@ -58,9 +63,7 @@ export class Agenda implements Disposable {
     this.#timerAt = Infinity
     const now = this.#clock.monotonic()
     for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
-      this.#pop()
-      if (this.#times.get(first.who) !== first.at) continue
-      this.#times.delete(first.who)
+      this.#shift(first)
       const next = first.who.due(now)
       // Never at once again: that would not end.
       if (next < Infinity) this.at(first.who, Math.max(next, now + 1))
@@ -68,31 +71,35 @@ export class Agenda implements Disposable {
     if (!this.#closed && this.#heap.length > 0) this.#arm()
   }
 
-  #push(entry: Entry): void {
-    const heap = this.#heap
-    let index = heap.push(entry) - 1
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      if (heap[parent]!.at <= entry.at) break
-      heap[index] = heap[parent]!
-      index = parent
-    }
-    heap[index] = entry
+  #shift(first: Entry): void {
+    this.#entries.delete(first.who)
+    const last = this.#heap.pop()
+    if (last !== undefined && last !== first) this.#down(last)
   }
 
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child += 1
-      if (heap[child]!.at >= last.at) break
-      heap[index] = heap[child]!
-      index = child
+  /** Puts it where it belongs, at its index or above. */
+  #up(entry: Entry): void {
+    for (let index = entry.index; ; index = (index - 1) >> 1) {
+      const parent = index === 0 ? undefined : this.#heap[(index - 1) >> 1]
+      if (parent === undefined || parent.at <= entry.at) return this.#put(entry, index)
+      this.#put(parent, index)
     }
-    heap[index] = last
+  }
+
+  /** Puts it where it belongs, from the top on. */
+  #down(entry: Entry): void {
+    for (let index = 0; ;) {
+      const [left, right] = [this.#heap[2 * index + 1], this.#heap[2 * index + 2]]
+      const child = right !== undefined && left !== undefined && right.at < left.at ? right : left
+      if (child === undefined || child.at >= entry.at) return this.#put(entry, index)
+      const from = child.index
+      this.#put(child, index)
+      index = from
+    }
+  }
+
+  #put(entry: Entry, index: number): void {
+    this.#heap[index] = entry
+    entry.index = index
   }
 }

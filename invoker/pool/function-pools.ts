@@ -202,7 +202,7 @@ export class FunctionPools implements Owner, Due {
     const fixedMs = this.#fixedMs
     if (fixedMs !== undefined) return { kept: staff, keptUntil: Infinity, spareMs: fixedMs, minSandboxes }
     const undecided = this.#habits.running || staff > 0 || now < this.#idleSince + LOOK_MS
-    const keptUntil = undecided ? Infinity : (this.#plan?.keptUntil ?? now + LOOK_MS)
+    const keptUntil = undecided ? Infinity : (this.#plan?.keptUntil ?? this.#idleSince + SPARE_MS)
     return { kept: Math.max(1, staff), keptUntil, spareMs: SPARE_MS, minSandboxes }
   }
 
