@@ -24,6 +24,8 @@ export class HttpResponse implements InvocationSink {
   #status = 0
   #head: ResponseHead | undefined
   #bytes = 0
+  /** One wait for all chunks that come while the client does not read. */
+  #draining: Promise<void> | undefined
 
   constructor(res: ServerResponse, invocation: Invocation, clock: Clock, onLog: (line: LogLine) => void) {
     this.#res = res
@@ -84,15 +86,17 @@ export class HttpResponse implements InvocationSink {
     this.#left -= bytes.length
     if (this.#left < 0) return this.break()
     if (bytes.length === 0 || this.#bodiless() || res.write(bytes)) return
-    return new Promise((resolve) => {
+    this.#draining ??= new Promise((resolve) => {
       const settle = (): void => {
         res.off('drain', settle)
         res.off('close', settle)
+        this.#draining = undefined
         resolve()
       }
       res.on('drain', settle)
       res.on('close', settle)
     })
+    return this.#draining
   }
 
   end(): void {

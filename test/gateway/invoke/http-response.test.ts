@@ -66,6 +66,25 @@ test('a client that does not read makes the function wait', async () => {
   expect([...gateway.records.records.values()][0]?.state).toBe('cancelled')
 })
 
+test('chunks that are not waited for share one wait', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('flood')
+  const waits = Promise.withResolvers<readonly unknown[]>()
+  gateway.invoker.script = async (_invocation, sink, signal) => {
+    sink.head({ status: 200, headers: [] }, undefined)
+    waits.resolve(Array.from({ length: 20 }, () => sink.chunk(Buffer.alloc(1024 * 1024))))
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    return { kind: 'cancelled' }
+  }
+  const socket = await open(gateway.port)
+  socket.pause()
+  socket.write('GET /fn/flood HTTP/1.1\r\nHost: h\r\n\r\n')
+  const later = (await waits.promise).slice(1)
+  expect(later[0]).toBeInstanceOf(Promise)
+  expect(new Set(later).size).toBe(1)
+  socket.destroy()
+})
+
 test('a failure in mid-stream cuts the connection', async () => {
   await using gateway = await startGateway()
   await gateway.deploy('bad')
