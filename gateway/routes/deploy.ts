@@ -58,11 +58,12 @@ export async function deployRoutes(app: FastifyInstance, context: GatewayContext
 }
 
 async function readUpload(request: FastifyRequest, maxBytes: number): Promise<Upload> {
-  if (request.isMultipart()) return readMultipart(request.parts(), maxBytes)
+  const query = queryOf(request)
+  if (request.isMultipart()) return readMultipart(request.parts(), query, maxBytes)
   const bytes = (request.body ?? Buffer.alloc(0)) as Buffer
   const contentType = request.headers['content-type']
-  if (essence(contentType) === 'application/json') return readJson(bytes, maxBytes)
-  return readCode({ contentType, bytes }, queryOf(request), maxBytes)
+  if (essence(contentType) === 'application/json') return readJson(bytes, query, maxBytes)
+  return readCode({ contentType, bytes }, query, maxBytes)
 }
 
 interface StreamedDeploy {
@@ -114,8 +115,8 @@ const OPERATION: Operation = {
   tags: ['Functions'],
   operationId: 'deployFunction',
   summary: 'Deploy a function',
-  description: `Makes a new version and lets unqualified calls use it. The fields of the spec come by query, or in the
-\`spec\` of a multipart or JSON body. An archive that holds a single folder is taken for the content of that folder.
+  description: `Makes a new version and lets unqualified calls use it. The fields of the spec come by query or in the
+\`spec\` of a multipart or JSON body, each once. An archive that holds a single folder is taken for the content of that folder.
 With \`Accept: ${NDJSON}\` the answer is a stream of lines: \`{"type":"progress","step","message"}\`, then
 \`{"type":"result",…}\` or \`{"type":"error","problem"}\`.`,
   parameters: [NAME, ...Object.entries(specProperties()).map(([name, schema]) => queryParam(name, schema))],

@@ -11,7 +11,8 @@ import type { UploadKind } from './media.ts'
 import { untar } from './tar.ts'
 import { unzip } from './zip.ts'
 
-type PartialSpec = Readonly<Record<string, unknown>>
+/** As it came: nothing checked. */
+export type PartialSpec = Readonly<Record<string, unknown>>
 
 export interface Upload {
   readonly spec: FunctionSpec
@@ -40,10 +41,10 @@ export async function readCode(part: CodePart, spec: PartialSpec, maxBytes: numb
 }
 
 /**
- * `{ spec, files: { path: text or { base64 } } }`
+ * `{ spec, files: { path: text or { base64 } } }`; fields in `query` are those of the spec that the body does not give.
  * @throws PlatformError `invalid-request`, `invalid-archive`, `invalid-spec`, `payload-too-large`
  */
-export function readJson(body: Uint8Array, maxBytes: number): Upload {
+export function readJson(body: Uint8Array, query: PartialSpec, maxBytes: number): Upload {
   const document = parseJson(body)
   const { spec = {}, files, ...rest } = document
   const [unknown] = Object.keys(rest)
@@ -52,7 +53,17 @@ export function readJson(body: Uint8Array, maxBytes: number): Upload {
   if (!isObject(files)) throw invalid('files to be an object of texts or {"base64": text}')
   const collector = new FileCollector(maxBytes)
   for (const [path, content] of Object.entries(files)) collector.add(path, contentOf(path, content))
-  return layOut(collector.files(), spec)
+  return layOut(collector.files(), joinSpec(spec, query))
+}
+
+/** @throws PlatformError `invalid-spec` when both name a field: neither would be sure to be meant */
+export function joinSpec(body: PartialSpec, query: PartialSpec): PartialSpec {
+  const twice = Object.keys(query).find((field) => Object.hasOwn(body, field))
+  if (twice === undefined) return { ...body, ...query }
+  throw new PlatformError('invalid-spec', {
+    detail: `expected ${JSON.stringify(twice)} once: received it in the body and in the query`,
+    members: { field: twice },
+  })
 }
 
 /** @throws PlatformError `invalid-request` when it is not a JSON object */

@@ -67,6 +67,32 @@ test('fields of the spec come by query, and unknown ones are refused', async () 
   expect(await refused.json()).toMatchObject({ code: 'invalid-spec', detail: expect.stringContaining('"memory"') })
 })
 
+test('the query adds to the spec of a JSON or multipart body, and is checked like it', async () => {
+  await using gateway = await startGateway()
+  const json = JSON.stringify({ spec: { timeoutMs: 77 }, files: { 'index.js': CODE } })
+  const form = new FormData()
+  form.set('spec', '{"timeoutMs":77}')
+  form.set('code', new Blob([CODE], { type: 'text/javascript' }), 'index.js')
+  expect((await put(gateway, 'json?memoryMiB=128', 'application/json', json)).status).toBe(201)
+  expect((await put(gateway, 'form?memoryMiB=128', '', form)).status).toBe(201)
+  expect(await specOf(gateway, 'json')).toMatchObject({ timeoutMs: 77, memoryMiB: 128 })
+  expect(await specOf(gateway, 'form')).toMatchObject({ timeoutMs: 77, memoryMiB: 128 })
+  const unknown = await put(gateway, 'json?memory=128', 'application/json', json)
+  expect(await unknown.json()).toMatchObject({ code: 'invalid-spec', detail: expect.stringContaining('"memory"') })
+  const twice = await put(gateway, 'form?timeoutMs=78', '', form)
+  expect(await twice.json()).toMatchObject({ code: 'invalid-spec', field: 'timeoutMs' })
+})
+
+test.for([
+  ['multipart/form-data', 'x'],
+  ['multipart/form-data; boundary=b', '--b\r\nContent-Disposition: form-data; name="code"\r\n\r\nexport'],
+])('a damaged body of %s is a 400', async ([type = '', body = '']) => {
+  await using gateway = await startGateway()
+  const response = await put(gateway, 'up', type, body)
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ code: 'invalid-request' })
+})
+
 test('the same code and spec again is a 200 without a build, anything else a new version', async () => {
   await using gateway = await startGateway()
   await put(gateway, 'up', 'text/javascript', CODE)
