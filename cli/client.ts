@@ -125,7 +125,7 @@ export async function errorOf(response: Response): Promise<CliError> {
 export function problemError(problem: Problem): CliError {
   const message = [problem.title, problem.detail].filter(Boolean).join(': ')
   return new CliError(message, {
-    exit: exitFor(problem.status ?? 500),
+    exit: exitFor(problem),
     hint: problem.code === 'unauthorized' ? tokenHint() : problem.advice,
     ...(problem.code === undefined ? {} : { code: problem.code }),
     ...(problem.diagnostics === undefined ? {} : { diagnostics: problem.diagnostics }),
@@ -136,7 +136,8 @@ function tokenHint(): string {
   return 'set HEARTH_ADMIN_TOKEN, or HEARTH_DATA_DIR to the data directory of the instance'
 }
 
-function exitFor(status: number): ExitCode {
+function exitFor({ status, code }: Problem): ExitCode {
   if (status === 401) return EXIT.unreachable
+  if (code === 'invalid-name' || code === 'invalid-spec') return EXIT.usage
   return status === 404 ? EXIT.notFound : EXIT.failed
 }

@@ -83,7 +83,8 @@ async function now(name: string, request: Request, { client, terminal, values }:
 async function platformError(response: Response): Promise<CliError> {
   const error = await errorOf(response)
   const id = response.headers.get('hearth-invocation-id')
-  const recorded = id !== null && error.exit === EXIT.failed
+  // A call that was refused before it had a version, or that ended before it began, has no record.
+  const recorded = id !== null && response.headers.has('hearth-version')
   const hint = recorded ? `"hearth invocations ${id}" has the record and the logs` : error.hint
   return new CliError(error.message, { exit: error.exit, hint, code: error.code })
 }

@@ -79,7 +79,7 @@ describe('the hearth command', () => {
 
   it('passes on what the server refuses in a spec', async () => {
     const { code, err } = await run('deploy', join(dir.path, 'up.js'), '--memory-mib', '1')
-    expect(code).toBe(EXIT.failed)
+    expect(code).toBe(EXIT.usage)
     expect(err).toContain('memoryMiB must be an integer in [16, 65536]: received "1"')
   })
 
@@ -105,6 +105,12 @@ describe('the hearth command', () => {
       (answer) => answer.out.includes('about to'),
     )
     expect(shown.out).toContain('function-failed: TypeError: deliberate failure')
+  })
+
+  it('takes a wrong name for a wrong command line, with no record to look at', async () => {
+    const { code, err } = await run('invoke', 'Not_A_Name')
+    expect(code).toBe(EXIT.usage)
+    expect(err).not.toContain('hearth invocations')
   })
 
   it('says what is not there', async () => {
