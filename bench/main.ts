@@ -16,10 +16,13 @@ const SUITES: Readonly<Record<SuiteName, (platform: Platform, options: Options) 
   async: asyncSuite,
 }
 
+/** Beside those of every benchmark. */
+const SETTINGS: Partial<Record<SuiteName, Record<string, string>>> = { cold: { HEARTH_STEM_CELLS: 'off' } }
+
 async function main(options: Options): Promise<void> {
   const results: BenchResult[] = []
   for (const suite of options.suites) {
-    await using platform = await Platform.start()
+    await using platform = await Platform.start(SETTINGS[suite])
     results.push(...(await SUITES[suite](platform, options)))
   }
   console.log(`Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}`)

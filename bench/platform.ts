@@ -26,7 +26,8 @@ export class Platform implements AsyncDisposable {
     this.#dataDir = dataDir
   }
 
-  static async start(): Promise<Platform> {
+  /** @param settings HEARTH_ variables beside those of every benchmark */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Platform> {
     const dataDir = await mkdtemp(join(tmpdir(), 'hearth-bench-'))
     const child = spawn(process.execPath, [join(import.meta.dirname, '../cli/main.ts'), 'serve'], {
       env: {
@@ -36,6 +37,7 @@ export class Platform implements AsyncDisposable {
         HEARTH_EXAMPLES: 'off',
         HEARTH_ADMIN_TOKEN: 'bench',
         HEARTH_LOG_LEVEL: 'error',
+        ...settings,
       },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
@@ -62,11 +64,11 @@ export class Platform implements AsyncDisposable {
     return (await this.json('GET', `/v1/functions/${name}`)) as FunctionView
   }
 
-  /** Resolves when no sandbox of the function is left. */
-  async scaledToZero(name: string): Promise<void> {
+  /** Resolves when no sandbox of the function is left, and `generic` ones that could be specialized for it are there. */
+  async scaledToZero(name: string, generic = 0): Promise<void> {
     for (;;) {
-      const { sandboxes } = await this.view(name)
-      if (Object.values(sandboxes).every((count) => count === 0)) return
+      const { generic: ready, ...own } = (await this.view(name)).sandboxes
+      if (Object.values(own).every((count) => count === 0) && (ready ?? 0) >= generic) return
       await sleep(5)
     }
   }

@@ -39,7 +39,7 @@ export interface KeepAliveStatus {
   readonly why: string
   /** Idle times that are remembered. */
   readonly idleTimes: number
-  /** Until when it stays loaded when no call comes, ms since the epoch; absent while calls run. */
+  /** Until when it stays loaded when no call comes, ms since the epoch; absent while calls run or nothing is loaded. */
   readonly until?: number
   /** When it will be loaded again ahead of the next call, ms since the epoch. */
   readonly loadAt?: number
@@ -65,9 +65,8 @@ export interface FunctionActivity {
   readonly starts: { readonly cold: number; readonly specialized: number; readonly warm: number }
   /** The newest last, at most ten. */
   readonly lastStarts: readonly { readonly at: number; readonly kind: Start['kind']; readonly startMs: number }[]
-  /** Absent before it has been called or prepared in this process. */
-  readonly keepAlive?: KeepAliveStatus
-  /** Absent without an objective, too. */
+  readonly keepAlive: KeepAliveStatus
+  /** Absent without an objective. */
   readonly latency?: LatencyStatus
 }
 
@@ -80,7 +79,8 @@ export interface Invoker {
   invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion>
   /** Whether an invocation of this function would start at once: what the consumer asks before it takes from a lane. */
   hasRoom(name: FunctionName, version: Invocation['version']): boolean
-  activity(name: FunctionName): FunctionActivity
+  /** Of the function, whose live version this is. */
+  activity(live: Invocation['version']): FunctionActivity
   /** For metrics: sandboxes by driver and state. */
   sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[]
   drivers(): readonly DriverStatus[]

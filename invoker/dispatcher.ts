@@ -80,9 +80,9 @@ export class Dispatcher implements Invoker {
     this.#pool.prepare(version)
   }
 
-  activity(name: FunctionName): FunctionActivity {
-    const log = this.#starts.get(name) ?? new StartLog()
-    return { ...this.#pool.activity(name), starts: log.counts, lastStarts: log.last }
+  activity(live: FunctionVersion): FunctionActivity {
+    const log = this.#starts.get(live.function) ?? new StartLog()
+    return { ...this.#pool.activity(live), starts: log.counts, lastStarts: log.last }
   }
 
   sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {

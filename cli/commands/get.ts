@@ -28,7 +28,7 @@ export const get: Command = {
 }
 
 function describe(status: FunctionStatus, versions: readonly VersionSummary[], colors: Colors): string {
-  const { sandboxes, starts, lastStarts, spec } = status
+  const { sandboxes, starts, lastStarts, spec, keepAlive, latency } = status
   const last = lastStarts
     .toReversed()
     .map(({ kind, startMs }) => `${kind}${kind === 'warm' ? '' : ` ${milliseconds(startMs)}`}`)
@@ -45,6 +45,10 @@ function describe(status: FunctionStatus, versions: readonly VersionSummary[], c
         ['waiting', `${status.waiting} for room, ${status.queued} in the queue`],
         ['starts', counts(starts)],
         ['last', last.join(', ') || '-'],
+        ['keep-alive', `${keepAlive.basis}: ${keepAlive.why}`],
+        ...(latency === undefined
+          ? []
+          : [['latency', `${latency.verdict} ${latency.targetMs} ms: ${latency.why}`] as const]),
         ['spec', set.join(' ')],
       ],
       colors,

@@ -52,10 +52,11 @@ function functionSchemas(): Record<string, Schema> {
     starts: object({ cold: integer(''), specialized: integer(''), warm: integer('') }),
     lastStarts: list(lastStart),
   }
+  const { keepAlive, latency } = decisions()
   return {
     FunctionSpec: { type: 'object', additionalProperties: false, properties: specProperties() },
     FunctionSummary: object(summary),
-    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity }, decisions()),
+    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity, keepAlive }, { latency }),
     FunctionVersion: version,
     Deployed: object({
       function: string('Name'),
@@ -69,7 +70,7 @@ function functionSchemas(): Record<string, Schema> {
 }
 
 /** Of a status: why sandboxes stay. */
-function decisions(): Record<string, Schema> {
+function decisions(): { readonly keepAlive: Schema; readonly latency: Schema } {
   const keepAlive = object(
     {
       basis: string('What decided', { enum: ['fixed', 'standard', 'histogram', 'forecast'] }),

@@ -92,7 +92,7 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
       const [version, queued] = await Promise.all([functions.version(name, record.live), lanes.depth(name)])
       if (version === undefined) throw versionNotFound(name, record.live)
       const origin = originOf(request.raw, context.options.trustProxy)
-      const { sandboxes, waiting, ...rest } = invoker.activity(name)
+      const { sandboxes, waiting, ...rest } = invoker.activity(version)
       const summary = summarize(context, { record, version, origin })
       return { ...summary, spec: version.spec, sandboxes, waiting, queued, ...rest }
     },
@@ -142,7 +142,7 @@ function summarize(context: GatewayContext, { record, version, origin }: Describ
   return {
     function: record.name,
     version: version.number,
-    state: stateOf(context.deps.invoker.activity(record.name).sandboxes),
+    state: stateOf(context.deps.invoker.activity(version).sandboxes),
     runtime: version.spec.runtime,
     url: `${origin}/fn/${record.name}`,
     createdAt: record.createdAt,

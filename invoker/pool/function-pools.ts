@@ -1,6 +1,6 @@
 // One function: the pools of its versions, how it is called, and for how long it stays loaded because of that. Carries
 // out what keep-alive/ and latency.ts decide; knows nothing of other functions.
-import type { FunctionVersion } from '#core/function'
+import type { FunctionSpec, FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
 import type { FunctionActivity, KeepAliveStatus } from '#core/invoker'
 import { keepAliveMsOf } from '#core/spec'
@@ -22,6 +22,8 @@ const LOOK_MS = 1000
 const SPARE_MS = 300_000
 /** How long calls wait for the sandboxes of older versions before one of theirs is started beside them. */
 const PATIENCE_MS = 1000
+
+export type PoolActivity = Pick<FunctionActivity, 'sandboxes' | 'waiting' | 'keepAlive' | 'latency'>
 
 export class FunctionPools implements Owner, Due {
   readonly name: FunctionName
@@ -131,15 +133,19 @@ export class FunctionPools implements Owner, Due {
     this.#look(this.#staff.observe(totalMs, runMs))
   }
 
-  activity(): Pick<FunctionActivity, 'sandboxes' | 'waiting' | 'keepAlive' | 'latency'> {
-    const pool = this.#livePool()
+  /** @param spec of the live version */
+  activity(spec: FunctionSpec): PoolActivity {
     const counts = sumCounts(this.#versions.map((each) => each.counts()))
     const waiting = this.#versions.reduce((sum, each) => sum + each.waiting, 0)
-    if (pool === undefined) return { sandboxes: counts, waiting }
-    const { generic } = countStates(this.#house.generic(pool.version.spec))
-    const latency = this.#staff.status(pool.version.spec.targetLatencyMs)
-    const sandboxes = { ...counts, generic }
-    return { sandboxes, waiting, keepAlive: this.#keepAlive(), ...(latency === undefined ? {} : { latency }) }
+    const { generic } = countStates(this.#house.generic(spec))
+    const { until, loadAt, ...known } = this.#keepAlive(spec)
+    const keepAlive = {
+      ...known,
+      ...(until === undefined || this.#habits.running || counts.idle === 0 ? {} : { until }),
+      ...(loadAt === undefined || this.#habits.running ? {} : { loadAt }),
+    }
+    const latency = this.#staff.status(spec.targetLatencyMs)
+    return { sandboxes: { ...counts, generic }, waiting, keepAlive, ...(latency === undefined ? {} : { latency }) }
   }
 
   /** Gives what is new of its history to be saved. */
@@ -169,16 +175,16 @@ export class FunctionPools implements Owner, Due {
     return pool === undefined ? 0 : keepAliveMsOf(pool.version.spec)
   }
 
-  #decide(): KeepAliveDecision {
+  /** @param fixedMs undefined: learned */
+  #decide(fixedMs: number | undefined): KeepAliveDecision {
     const { clock, learned } = this.#house
-    const fixedMs = this.#fixedMs
     return (fixedMs === undefined ? learned : fixed(fixedMs))(this.#habits.history, clock.now())
   }
 
   /** Undefined before its first call. */
   #planNow(): IdlePlan | undefined {
     if (this.#habits.endedAt === undefined) return undefined
-    this.#plan ??= planOf(this.#decide(), this.#house.clock.monotonic())
+    this.#plan ??= planOf(this.#decide(this.#fixedMs), this.#house.clock.monotonic())
     return this.#plan
   }
 
@@ -218,10 +224,7 @@ export class FunctionPools implements Owner, Due {
     if (this.#versions.length > 1) for (const pool of this.#versions) pool.pump()
   }
 
-  #keepAlive(): KeepAliveStatus {
-    const status = statusOf(this.#decide(), this.#habits.history, this.#house.clock.now())
-    if (!this.#habits.running) return status
-    const { until: _, loadAt: __, ...known } = status
-    return known
+  #keepAlive(spec: FunctionSpec): KeepAliveStatus {
+    return statusOf(this.#decide(keepAliveMsOf(spec)), this.#habits.history, this.#house.clock.now())
   }
 }

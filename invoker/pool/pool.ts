@@ -4,7 +4,7 @@ import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { FunctionSpec, FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
-import type { DriverName, FunctionActivity, SandboxCounts } from '#core/invoker'
+import type { DriverName, SandboxCounts } from '#core/invoker'
 import { keepAliveMsOf } from '#core/spec'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
@@ -12,7 +12,7 @@ import { within } from '#invoker/within'
 
 import { Agenda } from './agenda.ts'
 import { type Evictable, worth } from './evict.ts'
-import { FunctionPools } from './function-pools.ts'
+import { FunctionPools, type PoolActivity } from './function-pools.ts'
 import type { House, Hungry } from './house.ts'
 import { planOf } from './idle-plan.ts'
 import type { Histories } from './keep-alive/histories.ts'
@@ -131,8 +131,8 @@ export class SandboxPool implements House {
     this.#functions.get(version.function)?.observe(totalMs, runMs)
   }
 
-  activity(name: FunctionName): Pick<FunctionActivity, 'sandboxes' | 'waiting' | 'keepAlive' | 'latency'> {
-    return this.#functions.get(name)?.activity() ?? { sandboxes: sumCounts([]), waiting: 0 }
+  activity({ function: name, spec }: FunctionVersion): PoolActivity {
+    return (this.#functions.get(name) ?? new FunctionPools(name, this)).activity(spec)
   }
 
   countsByDriver(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {

@@ -232,6 +232,7 @@ export class ScriptedInvoker implements Invoker {
       waiting: 0,
       starts: { cold: 1, specialized: 0, warm: 2 },
       lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
+      keepAlive: { basis: 'standard', why: 'nothing is known', idleTimes: 0 },
     }
   }
 

@@ -52,7 +52,7 @@ test('activity() counts starts by kind and keeps the last ten', async () => {
     call(version, '/hello')
     await clock.pass(1)
   }
-  const activity = invoker.activity(version.function)
+  const activity = invoker.activity(version)
   expect(activity.starts).toEqual({ cold: 1, specialized: 0, warm: 11 })
   expect(activity.lastStarts.map(({ kind }) => kind)).toEqual(Array(10).fill('warm'))
   expect(activity.sandboxes).toEqual({ starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 })

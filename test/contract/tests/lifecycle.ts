@@ -3,7 +3,13 @@ import { expect } from 'vitest'
 
 import { expectWorks } from './faults.ts'
 import { Recorder, type World } from '../world.ts'
+import { systemClock } from '#core/clock'
+import type { FunctionVersion } from '#core/function'
 import { newInvocationId } from '#core/ids'
+import type { Invocation } from '#core/invocation'
+import type { Outcome } from '#core/outcome'
+import type { Sandbox } from '#invoker/sandbox/driver'
+import { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
 const NONE = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
 const never = (): AbortSignal => new AbortController().signal
@@ -18,7 +24,7 @@ export const lifecycleTests = {
   'scales to zero and serves the next call': async (world: World) => {
     const version = await world.deploy({ keepAliveMs: 200 })
     await expectWorks(world, version)
-    await expect.poll(() => world.invoker.activity(version.function).sandboxes, { timeout: 15_000 }).toEqual(NONE)
+    await expect.poll(() => world.invoker.activity(version).sandboxes, { timeout: 15_000 }).toEqual(NONE)
     expect((await world.call(version, '/hello')).start?.kind).not.toBe('warm')
   },
 
@@ -30,9 +36,7 @@ export const lifecycleTests = {
     world.invoker.retire(old.function, next.number)
     expect((await world.call(next, '/env?name=NEW')).text).toBe('yes')
     for (const reply of await Promise.all(running)) expect(reply.text).toBe('slept')
-    await expect
-      .poll(() => world.invoker.activity(old.function).sandboxes, { timeout: 15_000 })
-      .toEqual({ ...NONE, idle: 1 })
+    await expect.poll(() => world.invoker.activity(old).sandboxes, { timeout: 15_000 }).toEqual({ ...NONE, idle: 1 })
   },
 
   'a sandbox that is disposed of has ended': async (world: World) => {
@@ -47,26 +51,58 @@ export const lifecycleTests = {
     const version = await world.shared()
     await using sandbox = await world.driver.create(version.spec, never())
     expect(await sandbox.load(await world.codeOf(version), never())).toEqual({ loaded: true })
-    const request = {
-      method: 'GET',
-      target: '/loop',
-      origin: 'http://contract.test',
-      headers: [],
-      body: new Uint8Array(),
-    }
-    const invocation = {
-      id: newInvocationId(),
-      version,
-      trigger: 'http',
-      request,
-      attempt: 1,
-      acceptedAt: Date.now(),
-    } as const
-    const call = sandbox.invoke(invocation, new Recorder(), never())
+    const call = sandbox.invoke(invocationOf(version, '/loop'), new Recorder(), never())
     await expect.poll(() => sandbox.responsive(200), { timeout: 10_000 }).toBe(false)
     await sandbox[Symbol.asyncDispose]()
     expect((await call).kind).toBe('exited')
     expect(await sandbox.ended).toEqual({ cause: 'disposed' })
+  },
+
+  'a paused sandbox answers nothing, and goes on as it was when it is resumed': async (world: World) => {
+    const version = await world.deploy()
+    await using sandbox = await world.driver.create(version.spec, never())
+    expect(await sandbox.load(await world.codeOf(version), never())).toEqual({ loaded: true })
+    for (const times of ['1', '2', '3']) {
+      await sandbox.pause?.()
+      await sandbox.pause?.()
+      expect(await sandbox.responsive(100)).toBe(false)
+      await sandbox.resume?.()
+      await sandbox.resume?.()
+      expect(await sandbox.responsive(5000)).toBe(true)
+      const recorder = new Recorder()
+      expect(await sandbox.invoke(invocationOf(version, '/state'), recorder, never())).toMatchObject({ status: 200 })
+      expect(Buffer.concat(recorder.chunks).toString()).toBe(times)
+    }
+  },
+
+  'a paused sandbox can be disposed of': async (world: World) => {
+    const sandbox = await world.driver.create((await world.shared()).spec, never())
+    await sandbox.pause?.()
+    await sandbox[Symbol.asyncDispose]()
+    expect(await sandbox.ended).toEqual({ cause: 'disposed' })
+  },
+
+  'code and calls wake a paused sandbox, and a busy one is not paused': async (world: World) => {
+    const version = await world.deploy()
+    await using sandbox = guarded(await world.driver.create(version.spec, never()))
+    expect(await sandbox.pause()).toBe(true)
+    expect(await sandbox.load(await world.codeOf(version), 10_000, never())).toEqual({ loaded: true })
+    const call = (target: string): Promise<Outcome> =>
+      sandbox.invoke(invocationOf(version, target), new Recorder(), never(), () => undefined)
+    expect(await sandbox.pause()).toBe(true)
+    expect(sandbox.rest).toBe('paused')
+    expect(await call('/hello')).toEqual({ kind: 'responded', status: 200 })
+    expect(sandbox.rest).toBe('awake')
+    const busy = call('/sleep?ms=100')
+    expect(await sandbox.pause()).toBe(false)
+    expect(await busy).toEqual({ kind: 'responded', status: 200 })
+    // A call in the middle of it, and at once again.
+    const pausing = sandbox.pause()
+    expect(await call('/hello')).toEqual({ kind: 'responded', status: 200 })
+    expect(await pausing).toBe(false)
+    const hibernation = await sandbox.hibernate()
+    expect(hibernation.hibernated ? '' : hibernation.reason).not.toMatch(/cannot be paused|not idle/)
+    expect(await call('/hello')).toEqual({ kind: 'responded', status: 200 })
   },
 
   'a create that is aborted leaves nothing behind': async (world: World) => {
@@ -81,3 +117,13 @@ export const lifecycleTests = {
     )
   },
 } satisfies Record<string, (world: World) => Promise<void>>
+
+function invocationOf(version: FunctionVersion, target: string): Invocation {
+  const request = { method: 'GET', target, origin: 'http://contract.test', headers: [], body: new Uint8Array() }
+  return { id: newInvocationId(), version, trigger: 'http', request, attempt: 1, acceptedAt: Date.now() }
+}
+
+function guarded(sandbox: Sandbox): GuardedSandbox {
+  const limits = { maxConcurrency: 1, memoryMiB: 256, stopGraceMs: 1000, probeMs: 500 }
+  return new GuardedSandbox(sandbox, { clock: systemClock, ...limits })
+}

@@ -40,6 +40,7 @@ test('the status has the spec, sandboxes by state, what waits, and the last star
     queued: 1,
     starts: { cold: 1, specialized: 0, warm: 2 },
     lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
+    keepAlive: { basis: 'standard', idleTimes: 0 },
   })
 })
 

@@ -71,15 +71,15 @@ describe('a latency objective', () => {
       call(version, '/sleep?ms=100')
       await clock.pass(50)
     }
-    const { latency, sandboxes, starts } = invoker.activity(version.function)
+    const { latency, sandboxes, starts } = invoker.activity(version)
     expect(latency).toMatchObject({ targetMs: 200, verdict: 'meets', sandboxes: 5 })
     expect(latency?.p95Ms).toBeLessThanOrEqual(200)
     expect(starts.cold).toBeLessThan(30)
     expect(sandboxes.idle + sandboxes.busy).toBeGreaterThanOrEqual(5)
     await clock.pass(60_000)
-    expect(invoker.activity(version.function).sandboxes.idle).toBe(1)
+    expect(invoker.activity(version).sandboxes.idle).toBe(1)
     await clock.pass(26 * 3_600_000)
-    expect(invoker.activity(version.function).sandboxes.idle).toBe(0)
+    expect(invoker.activity(version).sandboxes.idle).toBe(0)
   })
 
   test('that cannot be met says so, and why', async () => {
@@ -89,7 +89,7 @@ describe('a latency objective', () => {
       call(version, '/sleep?ms=100')
       await clock.pass(200)
     }
-    expect(invoker.activity(version.function).latency).toMatchObject({
+    expect(invoker.activity(version).latency).toMatchObject({
       verdict: 'misses',
       p95Ms: 100,
       why: 'the run alone takes 100 ms of 50 ms: more sandboxes cannot help',
@@ -104,6 +104,6 @@ describe('a latency objective', () => {
       await clock.pass(50)
     }
     expect(driver.peak).toBe(2)
-    expect(invoker.activity(version.function).latency?.why).toContain('maxSandboxes is 2')
+    expect(invoker.activity(version).latency?.why).toContain('maxSandboxes is 2')
   })
 })

@@ -99,7 +99,7 @@ describe('waiting', () => {
     caller.abort()
     await settle()
     expect(cancelled.completion?.outcome).toEqual({ kind: 'cancelled' })
-    expect(invoker.activity(version.function).waiting).toBe(1)
+    expect(invoker.activity(version).waiting).toBe(1)
     await clock.pass(100)
     expect(kinds([other])).toEqual(['responded'])
   })
@@ -115,10 +115,10 @@ describe('starting', () => {
     caller.abort()
     await clock.pass(60)
     expect(kinds([cancelled])).toEqual(['cancelled'])
-    expect(invoker.activity(version.function).sandboxes).toEqual({ ...NONE, idle: 1 })
+    expect(invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
     await clock.pass(60_000)
     expect(driver.sandboxes.size).toBe(0)
-    expect(invoker.activity(version.function).sandboxes).toEqual(NONE)
+    expect(invoker.activity(version).sandboxes).toEqual(NONE)
   })
 
   test('that fails is tried again, and the call is served', async () => {
@@ -170,7 +170,7 @@ describe('an idle sandbox', () => {
       call(version, '/hello')
       await clock.pass(300)
     }
-    expect(invoker.activity(version.function).sandboxes).toEqual({ ...NONE, idle: 1 })
+    expect(invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
     expect(driver.sandboxes.size).toBe(1)
   })
 
@@ -182,7 +182,7 @@ describe('an idle sandbox', () => {
     const [sandbox] = driver.sandboxes
     sandbox?.die({ cause: 'exited', detail: 'exit code 1' })
     await settle()
-    expect(invoker.activity(version.function).sandboxes).toEqual(NONE)
+    expect(invoker.activity(version).sandboxes).toEqual(NONE)
     const next = call(version, '/hello')
     await clock.pass(0)
     expect(next.completion?.start.kind).toBe('cold')
@@ -225,7 +225,7 @@ describe('memory', () => {
     expect(kinds([newcomer])).toEqual(['responded'])
     expect(driver.peak).toBe(3)
     // `a` was called twice: it is worth more than `b` and `c`.
-    expect(invoker.activity(versionOf('a').function).sandboxes.idle).toBe(1)
+    expect(invoker.activity(versionOf('a')).sandboxes.idle).toBe(1)
   })
 
   test('that others are using is waited for, and given over in time', async () => {
@@ -254,7 +254,7 @@ describe('a new version', () => {
     const late = call(old, '/hello')
     await clock.pass(1000)
     expect(kinds([...running, fresh, late])).toEqual(Array(5).fill('responded'))
-    expect(invoker.activity(old.function).sandboxes).toEqual({ ...NONE, idle: 1 })
+    expect(invoker.activity(old).sandboxes).toEqual({ ...NONE, idle: 1 })
     expect(driver.sandboxes.size).toBe(1)
   })
 })
