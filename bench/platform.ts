@@ -67,8 +67,8 @@ export class Platform implements AsyncDisposable {
   /** Resolves when no sandbox of the function is left, and `generic` ones that could be specialized for it are there. */
   async scaledToZero(name: string, generic = 0): Promise<void> {
     for (;;) {
-      const { generic: ready, ...own } = (await this.view(name)).sandboxes
-      if (Object.values(own).every((count) => count === 0) && (ready ?? 0) >= generic) return
+      const { generic: stock, ...own } = (await this.view(name)).sandboxes
+      if (Object.values(own).every((count) => count === 0) && (stock ?? 0) >= generic) return
       await sleep(5)
     }
   }
