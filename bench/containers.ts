@@ -1,15 +1,20 @@
-// `node bench/containers.ts`: what a waiting container needs to become a function, and what one that idles costs. Drives
-// the docker driver directly: no gateway, no pool.
+// `node bench/containers.ts [--runs N] [--only TEXT] [--json FILE]`: what a waiting container needs to become a function,
+// and what one that idles costs. Drives the docker driver directly: no gateway, no pool. The last rung of the idle ladder
+// is there when the machine has swap.
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 
 import { createDockerDriver } from '#invoker/sandbox/docker/driver'
-import type { SandboxDriver } from '#invoker/sandbox/driver'
+import type { Sandbox } from '#invoker/sandbox/driver'
 
-import { type BenchResult, printTable, writeJson } from './result.ts'
+import { printTable, writeJson } from './result.ts'
+import { cgroupMemory, idle } from './suites/idle.ts'
 import { specialize } from './suites/specialize.ts'
+
+const run = promisify(execFile)
 
 const { values } = parseArgs({
   options: {
@@ -19,14 +24,9 @@ const { values } = parseArgs({
   },
 })
 
-async function main(driver: SandboxDriver): Promise<readonly BenchResult[]> {
-  return specialize(driver, Number(values.runs), values.only)
-}
-
 const runtimeDir = await mkdtemp(join(tmpdir(), 'hearth-bc-'))
-const dockerHost = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock'
 const opened = await createDockerDriver({
-  dockerHost,
+  dockerHost: process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock',
   runtimeDir,
   installation: `bench-${process.pid}`,
   onProgress: ({ message }) => console.error(message),
@@ -35,9 +35,15 @@ if (!opened.on) throw new Error(opened.reason)
 try {
   await using driver = opened.driver
   console.error(driver.detail)
-  const results = await main(driver)
+  const results = await specialize(driver, Number(values.runs), values.only)
+  if ('idle'.includes(values.only)) results.push(...(await idle(driver, memoryOf)))
   printTable(results)
   if (values.json !== undefined) await writeJson(values.json, results)
 } finally {
   await rm(runtimeDir, { recursive: true })
+}
+
+async function memoryOf(sandbox: Sandbox): Promise<number> {
+  const { stdout } = await run('docker', ['inspect', '-f', '{{.State.Pid}}', `hearth-${sandbox.id}`])
+  return cgroupMemory(Number(stdout))
 }

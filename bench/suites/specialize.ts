@@ -50,7 +50,7 @@ export function subjects(): readonly Subject[] {
  * Three ways in turns: a container that gets its code as soon as it is up, so that nothing is rehearsed in it; one that
  * has waited; one that has waited and gets the code compiled as a deploy does. The first is the baseline of the others.
  */
-export async function specialize(driver: SandboxDriver, runs: number, only: string): Promise<readonly BenchResult[]> {
+export async function specialize(driver: SandboxDriver, runs: number, only: string): Promise<BenchResult[]> {
   const results: BenchResult[] = []
   for (const { name, runtime, files } of subjects()) {
     if (!name.includes(only)) continue

@@ -36,6 +36,11 @@ export type Termination =
   /** By itself; `detail` as in "exit code 7". */
   | { readonly cause: 'exited'; readonly detail: string }
 
+/** What came of taking a sandbox's memory: how much it still has, or why nothing was taken. */
+export type Hibernation =
+  | { readonly hibernated: true; readonly residentBytes: number }
+  | { readonly hibernated: false; readonly reason: string }
+
 /**
  * The part of an AbortSignal that a call needs. An AbortSignal of its own for every call would cost as much as all else
  * that the invoker does for a warm call.
@@ -88,6 +93,15 @@ export interface Sandbox extends AsyncDisposable {
    * when the sandbox ended.
    */
   compiled?(): Promise<FileSet>
+  /**
+   * Stops all that runs in it where it is: it uses no processor, answers nothing and keeps its memory. It can be disposed
+   * of as ever. Idempotent; rejects when it runs on. There where `resume` is.
+   */
+  pause?(): Promise<void>
+  /** Lets it go on; also after `hibernate`. Idempotent. */
+  resume?(): Promise<void>
+  /** Of one that is paused: moves its memory to where it costs less. Slow; never rejects. */
+  hibernate?(): Promise<Hibernation>
   /** Resolves true when the code still lets the sandbox answer, false after `timeoutMs` without an answer. */
   responsive(timeoutMs: number): Promise<boolean>
   /** Kills it with all that runs in it. Idempotent, never throws. */

@@ -13,7 +13,8 @@ import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 import { afterGrace, neighbourOf } from '#invoker/terminate/stalled'
 import { within } from '#invoker/within'
 
-import type { Code, LoadResult, Sandbox, Termination } from './driver.ts'
+import type { Code, Hibernation, LoadResult, Sandbox, Termination } from './driver.ts'
+import { Rest, type RestState } from './rest.ts'
 
 export interface GuardOptions {
   readonly clock: Clock
@@ -50,6 +51,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   /** Oldest first; those included that are over but whose code is not. */
   readonly #calls = new Set<RunningCall>()
   readonly #deadlines: Deadlines
+  readonly #rest: Rest
   readonly #disposed = Promise.withResolvers<void>()
   #state: GuardState = { kind: 'generic' }
   #stopping = 0
@@ -57,6 +59,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   constructor(sandbox: Sandbox, options: GuardOptions) {
     this.#sandbox = sandbox
     this.#options = options
+    this.#rest = new Rest(sandbox)
     this.#deadlines = new Deadlines(options.clock, this.#calls)
     void sandbox.ended.then((termination) => this.#ended(termination))
   }
@@ -85,6 +88,32 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     return this.#state.kind === 'ready' && this.#stopping === 0
   }
 
+  get rest(): RestState {
+    return this.#rest.state
+  }
+
+  /**
+   * Stops it where it is, while it has nothing to do; `load` and `invoke` wake it. Whether it sleeps now: not so when it is
+   * busy or leaving, or its driver cannot.
+   */
+  async pause(): Promise<boolean> {
+    return this.#idle && (await this.#rest.pause())
+  }
+
+  /** Pauses it and gives up its memory. When that cannot be it is left paused, if it can be that. */
+  async hibernate(): Promise<Hibernation> {
+    return this.#idle ? this.#rest.hibernate() : { hibernated: false, reason: 'the sandbox is not idle' }
+  }
+
+  /** Ahead of a call: the call need not wait for it then. Never rejects; one that cannot be woken is destroyed. */
+  async wake(): Promise<void> {
+    try {
+      await this.#rest.wake()
+    } catch {
+      this.#kill()
+    }
+  }
+
   /**
    * Gives it code. A sandbox that did not take it is destroyed.
    * @param limitMs how long the user's top-level code may take
@@ -99,7 +128,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
       return { loaded: false, outcome: outcomeOfEnd(end, memoryMiB) }
     })
     try {
-      const result = await within(Promise.race([this.#sandbox.load(code, signal), died]), limitMs, clock)
+      const result = await within(Promise.race([this.#load(code, signal), died]), limitMs, clock)
       if (result?.loaded === true) {
         if (!this.#is('loading')) throw endedWhileLoading()
         this.#state = { kind: 'ready' }
@@ -175,8 +204,19 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     return this.kill('the platform ended the sandbox')
   }
 
+  get #idle(): boolean {
+    return this.#calls.size === 0 && (this.#is('generic') || this.#is('ready'))
+  }
+
+  async #load(code: Code, signal: AbortSignal): Promise<LoadResult> {
+    await this.#rest.wake()
+    return this.#sandbox.load(code, signal)
+  }
+
   #run(invocation: Invocation, call: RunningCall): Promise<Outcome> {
     try {
+      const waking = this.#rest.wake()
+      if (waking !== undefined) return waking.then(() => this.#sandbox.invoke(invocation, call, call))
       return this.#sandbox.invoke(invocation, call, call)
     } catch (thrown) {
       return Promise.reject(thrown)

@@ -14,6 +14,12 @@ const TESTS = { ...httpTests, ...faultTests, ...isolationTests, ...lifecycleTest
 
 export type ContractTest = keyof typeof TESTS
 
+/** For drivers whose sandboxes have no `pause`. */
+export const PAUSE_TESTS = [
+  'a paused sandbox answers nothing, and goes on as it was when it is resumed',
+  'code and calls wake a paused sandbox, and a busy one is not paused',
+] as const satisfies readonly ContractTest[]
+
 export interface Skip {
   readonly reason: string
   readonly tests: readonly ContractTest[]

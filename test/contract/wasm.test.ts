@@ -13,7 +13,7 @@ import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
 
 import { assemble, assembleComponent } from '#test/invoker/sandbox/wasm/sandboxes'
 
-import { describeSandboxDriver } from './sandbox-driver.ts'
+import { describeSandboxDriver, PAUSE_TESTS } from './sandbox-driver.ts'
 import type { Fixture } from './world.ts'
 
 const builds = new Map<string, Promise<FileSet>>()
@@ -79,6 +79,7 @@ describeSandboxDriver({
   makeDriver: async () => createWasmDriver({ artifactDir: tmpdir(), cacheDir }),
   fixtures: [...js, command, ...components],
   skip: [
+    { reason: 'all Wasm sandboxes of a process stop together or not at all', tests: [...PAUSE_TESTS] },
     { reason: 'bodies in a Wasm sandbox have at most 16 MiB', tests: ['echoes a body of 64 MiB'] },
     {
       reason: 'the top level of a js function runs at build time, where it fails the deploy',

@@ -65,6 +65,7 @@ export async function createSandbox(
     socket,
     link,
     terminations,
+    clock: context.clock,
     lastWords,
     disconnected: disconnected.promise,
   })

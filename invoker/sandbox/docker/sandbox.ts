@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 
 import type Docker from 'dockerode'
 
+import type { Clock } from '#core/clock'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
@@ -10,12 +11,15 @@ import type { FileSet } from '#core/artifact'
 import { PACK_PATH, packFiles, unpackFiles } from '#core/pack'
 import { outcomeOfEnd } from '#invoker/terminate/sandbox-end'
 
-import type { Code, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
+import type { Code, Hibernation, LoadResult, Sandbox, StopSignal, Termination } from '../driver.ts'
 import type { FrameSocket } from '../frame-socket.ts'
 import type { SandboxLink } from '../link.ts'
 import type { AgentSocket } from './agent-socket.ts'
+import { cgroupsOf } from './cgroup.ts'
+import { type Freezer, freezerOf } from './freezer.ts'
 import { killAtOnce, removeContainer } from './kill.ts'
 import type { LastWords } from './last-words.ts'
+import { reclaim } from './reclaim.ts'
 import type { Terminations } from './terminations.ts'
 
 /** What the agents of node and python must know to load code; the files follow as a pack (core/pack.ts). */
@@ -41,6 +45,7 @@ export interface DockerSandboxParts {
   readonly socket: FrameSocket
   readonly link: SandboxLink
   readonly terminations: Terminations
+  readonly clock: Clock
   readonly lastWords: LastWords
   /** When the agent's connection is gone. */
   readonly disconnected: Promise<void>
@@ -53,6 +58,9 @@ export class DockerSandbox implements Sandbox {
   readonly #ended = Promise.withResolvers<Termination>()
   /** 0 until it is known. */
   #pid = 0
+  readonly #pidKnown: Promise<void>
+  /** Known once it was paused. */
+  #freezer: Freezer | undefined
   #disposal: Promise<void> | undefined
   #compiled: Promise<Buffer | undefined> | undefined
 
@@ -61,7 +69,7 @@ export class DockerSandbox implements Sandbox {
     this.ended = this.#ended.promise
     this.#parts = parts
     void parts.disconnected.then(() => this.#onDisconnected())
-    void this.#findPid()
+    this.#pidKnown = this.#findPid()
   }
 
   async load(code: Code, signal: AbortSignal): Promise<LoadResult> {
@@ -99,6 +107,21 @@ export class DockerSandbox implements Sandbox {
     return this.#parts.link.responsive(timeoutMs)
   }
 
+  async pause(): Promise<void> {
+    await this.#pidKnown
+    const { container, clock } = this.#parts
+    this.#freezer ??= freezerOf(container, this.#pid, clock)
+    await this.#freezer.freeze()
+  }
+
+  async resume(): Promise<void> {
+    await this.#freezer?.thaw()
+  }
+
+  hibernate(): Promise<Hibernation> {
+    return reclaim(cgroupsOf(this.#pid, this.#parts.container.id, 'memory'))
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposal ??= this.#dispose()
     return this.#disposal
@@ -117,6 +140,8 @@ export class DockerSandbox implements Sandbox {
     if (socket.closed) await this.ended
     else this.#ended.resolve({ cause: 'disposed' })
     killAtOnce(this.#pid, container.id)
+    // In a frozen cgroup of version 1 a signal waits for the thaw; nothing else runs before it is taken.
+    this.#freezer?.thaw().catch(() => {})
     link.close()
     socket.close()
     await Promise.all([removeContainer(container), agentSocket[Symbol.asyncDispose]()])

@@ -1,0 +1,84 @@
+// The idle ladder of a container: what it holds and what its next call takes when it is warm, paused and hibernated.
+import { readFile } from 'node:fs/promises'
+
+import { sleep } from '#core/clock'
+import type { RuntimeName } from '#core/function'
+import { packFiles } from '#core/pack'
+import type { Sandbox, SandboxDriver } from '#invoker/sandbox/driver'
+
+import { type BenchResult, summarize } from '../result.ts'
+import { Deployed } from './specialize.ts'
+
+const never = new AbortController().signal
+const MIB = 1024 * 1024
+const CALLS = 20
+const REST_MS = 50
+/** With 16 MiB of its own, which its calls do not touch. */
+const SOURCES: Readonly<Partial<Record<RuntimeName, Readonly<Record<string, string>>>>> = {
+  node: {
+    'index.mjs': `import { randomBytes } from 'node:crypto'
+globalThis.kept = randomBytes(16 << 20)
+export const handler = (event) => ({ event })`,
+  },
+  python: { 'main.py': 'import os\nkept = os.urandom(16 << 20)\ndef handler(event, context):\n    return event\n' },
+}
+
+/** @param memoryOf bytes that the sandbox holds */
+export async function idle(
+  driver: SandboxDriver,
+  memoryOf: (sandbox: Sandbox) => Promise<number>,
+): Promise<readonly BenchResult[]> {
+  const results: BenchResult[] = []
+  for (const [runtime, files] of Object.entries(SOURCES)) {
+    const source = new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text)]))
+    await using code = await Deployed.of(runtime as RuntimeName, packFiles(source))
+    await using sandbox = await driver.create(code.version.spec, never)
+    const loaded = await sandbox.load(code.code, never)
+    if (!loaded.loaded) throw new Error(loaded.failure.message)
+    const call = (): Promise<void> => code.call((invocation, sink) => sandbox.invoke(invocation, sink, never))
+    for (let index = 0; index < CALLS; index++) await call()
+    for (const [state, rest] of Object.entries(await ladder(sandbox))) {
+      const waking: number[] = []
+      const memory: number[] = []
+      const resume = async (): Promise<void> => (state === 'warm' ? undefined : sandbox.resume?.())
+      for (let round = 0; round < CALLS; round++) {
+        await rest()
+        await sleep(REST_MS, never)
+        memory.push((await memoryOf(sandbox)) / MIB)
+        const start = performance.now()
+        await resume()
+        await call()
+        waking.push(performance.now() - start)
+      }
+      results.push(summarize({ name: `${runtime} ${state}: next call`, unit: 'ms' }, waking))
+      results.push(summarize({ name: `${runtime} ${state}: memory`, unit: 'MiB' }, memory))
+    }
+  }
+  return results
+}
+
+type Rest = () => Promise<unknown>
+
+async function ladder(sandbox: Sandbox): Promise<Readonly<Record<string, Rest>>> {
+  const pause: Rest = async () => sandbox.pause?.()
+  const hibernate: Rest = async () => {
+    await pause()
+    return sandbox.hibernate?.()
+  }
+  await pause()
+  const hibernation = await sandbox.hibernate?.()
+  await sandbox.resume?.()
+  const rungs = { warm: async () => {}, paused: pause }
+  if (hibernation?.hibernated === true) return { ...rungs, hibernated: hibernate }
+  console.error(`not hibernated: ${hibernation?.reason ?? 'the driver cannot'}`)
+  return rungs
+}
+
+/** The memory of the cgroup of a process, bytes. Version 1 or 2. */
+export async function cgroupMemory(pid: number): Promise<number> {
+  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8')
+  const path = /^\d+:memory:(.*)$/m.exec(groups)?.[1]
+  if (path !== undefined) return Number(await readFile(`/sys/fs/cgroup/memory${path}/memory.usage_in_bytes`, 'utf8'))
+  const unified = /^0::(.*)$/m.exec(groups)?.[1] ?? ''
+  return Number(await readFile(`/sys/fs/cgroup${unified}/memory.current`, 'utf8'))
+}

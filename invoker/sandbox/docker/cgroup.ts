@@ -1,0 +1,65 @@
+// Where the kernel's controls of a container are on this machine: cgroups of version 1 and 2, and both beside each other.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Cgroup {
+  readonly version: 1 | 2
+  readonly dir: string
+}
+
+type Controller = 'freezer' | 'memory'
+
+/**
+ * The groups of a container's first process that may have this controller, the better ones first. None when the process is
+ * not of this container: its number is another's by now, or the daemon is on another machine.
+ */
+export function cgroupsOf(pid: number, containerId: string, controller: Controller): readonly Cgroup[] {
+  if (pid <= 0) return []
+  try {
+    const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    return findGroups(groups, mounts, controller).filter(({ dir }) => dir.includes(containerId))
+  } catch {
+    return []
+  }
+}
+
+/**
+ * @param groups as /proc/<pid>/cgroup
+ * @param mounts as /proc/self/mountinfo
+ */
+export function findGroups(groups: string, mounts: string, controller: Controller): readonly Cgroup[] {
+  const found: Cgroup[] = []
+  for (const { version, point, controllers } of readMounts(mounts)) {
+    if (version === 1 && !controllers.includes(controller)) continue
+    const path = pathOf(groups, version === 1 ? controller : '')
+    if (path !== undefined) found.push({ version, dir: join(point, path) })
+  }
+  // In a frozen group of version 2 processes can be killed.
+  return found.toSorted((a, b) => b.version - a.version)
+}
+
+interface Mount {
+  readonly version: 1 | 2
+  readonly point: string
+  readonly controllers: readonly string[]
+}
+
+/** Only those of whole hierarchies: paths of processes begin at their tops. */
+function readMounts(mounts: string): readonly Mount[] {
+  return mounts.split('\n').flatMap((line): readonly Mount[] => {
+    const [, , , root, point, ...rest] = line.split(' ')
+    const [type, , options = ''] = rest.slice(rest.indexOf('-') + 1)
+    if (root !== '/' || point === undefined || (type !== 'cgroup' && type !== 'cgroup2')) return []
+    return [{ version: type === 'cgroup' ? 1 : 2, point, controllers: options.split(',') }]
+  })
+}
+
+/** Of a line as `6:freezer:/docker/…`; version 2 is the one without a name, `0::/docker/…`. */
+function pathOf(groups: string, controller: string): string | undefined {
+  for (const line of groups.split('\n')) {
+    const [, names = '', ...path] = line.split(':')
+    if (path.length > 0 && names.split(',').includes(controller)) return path.join(':')
+  }
+  return undefined
+}
