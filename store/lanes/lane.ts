@@ -130,7 +130,7 @@ export class Lane {
     const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
     const { result } = await ours(this.#backend.moveToCompleted(job, 0, true, token, true))
     if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
-    return this.#taken((result ?? []) as Moved, token)
+    return this.#taken(result ?? [], token)
   }
 
   async delay(id: string, token: string, { now, delayMs, failure }: Delay): Promise<void> {
