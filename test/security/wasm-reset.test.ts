@@ -129,6 +129,38 @@ describe('an instance that was restored', () => {
   })
 })
 
+describe('the memories of an instance that was restored', () => {
+  // What a call can make guest and glue write, in each of the ways in which they write.
+  const USES = {
+    text: `return new Response(request.headers.get('x-long') + 'ü€😀'.repeat(300))`,
+    bytes: `return new Response(await request.bytes())`,
+    stream: `return new Response(request.body)`,
+    host: `console.log(Math.random(), crypto.randomUUID(), Date.now(), env); return Response.json(env)`,
+    waits: `fetch('http://a.b/', { method: 'POST', body: 'x'.repeat(900) }); await new Promise((r) => setTimeout(r, 1)); return new Response('late')`,
+    bulk: `const a = new Uint8Array(20_000).fill(7); a.copyWithin(3, 9); return new Response(structuredClone(a).slice(4097))`,
+    numbers: `
+      for (const T of [Int8Array, Uint16Array, Int32Array, Float32Array, Float64Array, BigInt64Array]) new T(300).fill(T === BigInt64Array ? 7n : 7)
+      return Response.json([...'abc'].map((c) => ({ c, n: 2n ** 70n + '' })))`,
+    recursion: `const f = (n) => (n === 0 ? [] : [n, ...f(n - 1)].sort()); return new Response(String(f(40).length))`,
+    failure: `throw new Error(await request.text())`,
+  }
+
+  it('are byte for byte those of a new one, whatever the call did', async () => {
+    const cases = Object.entries(USES).map(([name, code]) => `async ${name}(request, env) { ${code} }`)
+    const source = `const uses = { ${cases.join(',')} }
+      export default { fetch: (request, env) => uses[new URL(request.url).pathname.slice(1)](request, env) }`
+    const { instance, memories } = await instantiate(await workshop.build('js', 'index.js', source))
+    const before = memories.map(({ buffer }) => Buffer.from(buffer.slice(0)))
+    for (const use of Object.keys(USES)) {
+      await run(instance, `/${use}`, Buffer.alloc(9_000, MARK))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(instance.recycle(), use).toBe(true)
+      const equal = memories.map(({ buffer }, index) => Buffer.from(buffer).equals(before[index]!))
+      expect({ use, equal }).toEqual({ use, equal: memories.map(() => true) })
+    }
+  })
+})
+
 /** An instance in this process, where its memories can be seen. */
 async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; memories: WebAssembly.Memory[] }> {
   const local = await workshop.onDisk(files)
@@ -146,21 +178,24 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
     policy: 'reset',
     spec: { env: {}, memoryMiB: 64, instances: 'reset' },
     egress: { fetch: () => new Promise(() => {}) },
-    instantiate: (getCore, imports, instantiateCore) =>
-      glue.instantiate(getCore, imports, (module, coreImports) => {
+    instantiate(getCore, imports, instantiateCore, views) {
+      const keep: typeof instantiateCore = (module, coreImports) => {
         const core = instantiateCore(module, coreImports)
         for (const value of Object.values(core.exports)) if (value instanceof WebAssembly.Memory) memories.push(value)
         return core
-      }),
+      }
+      return glue.instantiate(getCore, imports, keep, views)
+    },
   })
   return { instance: await guest.instantiate(), memories }
 }
 
-async function run(instance: GuestInstance, target: string): Promise<void> {
-  const head = { id: 'x', method: 'GET', target, origin: 'http://x', headers: [], attempt: 1, deadline: 0 }
+async function run(instance: GuestInstance, target: string, body = new Uint8Array()): Promise<void> {
+  const headers: [string, string][] = [['x-long', MARK.repeat(500)]]
+  const head = { id: 'x', method: 'POST', target, origin: 'http://x', headers, attempt: 1, deadline: 0 }
   const socket = { send: () => {} } as unknown as FrameSocket
   const call = new Call({ socket, channel: 1, number: 1, head, onOver() {} })
-  call.body.push(new Uint8Array(), true)
+  call.body.push(Buffer.from(body), true)
   await instance.run(call)
 }
 

@@ -30,3 +30,17 @@ export interface WasmManifest {
 }
 
 export const MANIFEST_PATH = 'manifest.json'
+
+/**
+ * The map of what was written, which build/written-map.ts adds to the cores of a resettable guest: a memory of its own
+ * with one byte for each block of the guest's memory, 1 when something was written that begins in the block.
+ */
+export const WRITTEN = {
+  /** Imported by the cores that use the memory as this; exported by the one that has it under `name`. */
+  module: 'hearth',
+  name: 'written',
+  blockShift: 12,
+  blockBytes: 4096,
+  /** A store may go on past its block by less than this. */
+  spillBytes: 8,
+} as const

@@ -10,7 +10,7 @@ export type Artifact = Map<string, Uint8Array>
 export interface Parts {
   readonly manifest: Omit<WasmManifest, 'format' | 'glue' | 'cores'>
   /** Absent for commands. */
-  readonly glue?: Uint8Array
+  readonly glue?: string
   /** By the name that the glue asks for. */
   readonly cores: ReadonlyMap<string, Uint8Array>
   readonly memoryMiB: number
@@ -40,7 +40,7 @@ export function assemble({ manifest, glue, cores, memoryMiB, extra = new Map() }
     paths[name] = path
     artifact.set(path, capped)
   }
-  if (glue !== undefined) artifact.set(GLUE_PATH, glue)
+  if (glue !== undefined) artifact.set(GLUE_PATH, new TextEncoder().encode(glue))
   const whole: WasmManifest = { format: 1, ...manifest, glue: glue === undefined ? '' : GLUE_PATH, cores: paths }
   artifact.set(MANIFEST_PATH, new TextEncoder().encode(`${JSON.stringify(whole, null, 2)}\n`))
   return artifact

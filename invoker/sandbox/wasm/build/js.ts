@@ -1,8 +1,10 @@
 // A bundle → an artifact, by the engine that the spec names.
 import { assemble, type Artifact } from './assemble.ts'
 import type { Bundle } from './bundle.ts'
+import { withViews } from './glue-views.ts'
 import type { BuildJob, Report } from './job.ts'
-import { transpile } from './transpile.ts'
+import { type Transpiled, transpile } from './transpile.ts'
+import { withWrittenMap } from './written-map.ts'
 
 export const SOURCE_MAP_PATH = 'function.js.map'
 
@@ -25,14 +27,16 @@ export async function buildJs(
       ? await (await import('./quickjs.ts')).componentizeQuickJs(bundle, emptyDir)
       : await (await import('./starlingmonkey.ts')).componentizeStarlingMonkey(bundle, starlingMonkeyDir)
   report('transpile', 'translating the component')
-  const { glue, cores } = await transpile(component)
+  const transpiled = await transpile(component)
+  // Restoring memory was verified for QuickJS of componentize-qjs 0.4.5; StarlingMonkey's adapter does not survive it.
+  const resettable = engine === 'quickjs'
+  const { glue, cores } = resettable ? withWritesNoted(transpiled, spec.memoryMiB) : transpiled
   return assemble({
-    // Restoring memory was verified for QuickJS of componentize-qjs 0.4.5; StarlingMonkey's adapter does not survive it.
     manifest: {
       world: 'function',
       engine,
-      resettable: engine === 'quickjs',
-      rehearses: engine === 'quickjs',
+      resettable,
+      rehearses: resettable,
       async: true,
       export: 'handle',
       sourceMap: SOURCE_MAP_PATH,
@@ -42,4 +46,9 @@ export async function buildJs(
     memoryMiB: spec.memoryMiB,
     extra: new Map([[SOURCE_MAP_PATH, new TextEncoder().encode(bundle.map)]]),
   })
+}
+
+/** So that after a call only what it wrote to is restored. */
+function withWritesNoted({ glue, cores }: Transpiled, memoryMiB: number): Pick<Transpiled, 'glue' | 'cores'> {
+  return { glue: withViews(glue), cores: withWrittenMap(cores, memoryMiB * 1024 * 1024) }
 }

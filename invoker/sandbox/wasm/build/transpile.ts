@@ -5,7 +5,7 @@ import { patchByteLists } from './byte-lists.ts'
 import { patchTickLoop } from './tick-loop.ts'
 
 export interface Transpiled {
-  readonly glue: Uint8Array
+  readonly glue: string
   /** By the name that the glue asks for. */
   readonly cores: ReadonlyMap<string, Uint8Array>
   /** Interfaces without versions, as in `wasi:io/streams`. */
@@ -38,7 +38,7 @@ export async function transpile(component: Uint8Array): Promise<Transpiled> {
   const glue = files['component.js']
   if (glue === undefined) throw new Error('jco gave no component.js')
   return {
-    glue: new TextEncoder().encode(patchByteLists(patchTickLoop(new TextDecoder().decode(glue)))),
+    glue: patchByteLists(patchTickLoop(new TextDecoder().decode(glue))),
     cores: new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm'))),
     imports,
     exports: exports.map(([name]) => name),

@@ -8,6 +8,7 @@ import { Futures } from './futures.ts'
 import type { EgressResponse, Guest, GuestContext, GuestInstance } from './guest.ts'
 import { Image } from './image.ts'
 import { MAX_BODY_BYTES } from '../control.ts'
+import { watchedViews } from './watched-views.ts'
 import { endOf, failureOf } from './thrown.ts'
 
 type Headers = [string, string][]
@@ -60,7 +61,7 @@ export class FunctionGuest implements Guest {
     const { manifest, modules, instantiate } = this.#context
     const cores = new Cores()
     const host = new FunctionHost(this.#context, cores)
-    const exports = await instantiate!((name) => modules.get(name), host.imports(), cores.instantiate)
+    const exports = await instantiate!((name) => modules.get(name), host.imports(), cores.instantiate, watchedViews)
     const handle = exports[manifest.export] as Handle
     if (this.#context.policy !== 'reset') return new FunctionInstance(handle, host, this.#context)
     if (manifest.rehearses === true) await handle(REHEARSAL)

@@ -45,6 +45,8 @@ export type Instantiate = (
     module: WebAssembly.Module,
     imports: Record<string, Record<string, unknown>>,
   ) => WebAssembly.Instance,
+  /** What the glue uses in place of the global views, where it was made to (build/glue-views.ts). */
+  views?: Readonly<Record<string, unknown>>,
 ) => Promise<Record<string, unknown>>
 
 export interface HttpMessage {

@@ -1,9 +1,16 @@
 // What an instance was like when nobody had used it yet, to go back to after each call: the `reset` policy.
-import type { Cores } from './cores.ts'
+import { WRITTEN } from '../artifact.ts'
+import type { Cores, GuestMemory } from './cores.ts'
+
+interface MemoryImage extends GuestMemory {
+  /** That of the memory. Another one, and what was written has not been noted: see watched-views.ts. */
+  readonly buffer: ArrayBuffer
+  readonly bytes: Buffer
+}
 
 export class Image {
   readonly #cores: Cores
-  readonly #memories: readonly { memory: WebAssembly.Memory; bytes: Buffer }[]
+  readonly #memories: readonly MemoryImage[]
   readonly #globals: readonly { global: WebAssembly.Global; value: unknown }[]
   readonly #tableLengths: readonly number[]
 
@@ -12,8 +19,12 @@ export class Image {
     this.#cores = cores
     const known: readonly { readonly bytes: Buffer }[] = like === undefined ? [] : like.#memories
     this.#memories = cores.memories
-      .filter((memory) => memory.buffer.byteLength > 0)
-      .map((memory, index) => ({ memory, bytes: copyOf(memory, known[index]?.bytes) }))
+      .filter(({ memory }) => memory.buffer.byteLength > 0)
+      .map(({ memory, written }, index) => {
+        const bytes = copyOf(memory, known[index]?.bytes)
+        // The map is made for the memory at its largest. One that grows is not restored.
+        return { memory, buffer: memory.buffer, bytes, written: written?.subarray(0, blocksOf(bytes)).fill(0) }
+      })
     this.#globals = cores.globals.map((global) => ({ global, value: global.value }))
     this.#tableLengths = cores.tables.map((table) => table.length)
   }
@@ -27,11 +38,29 @@ export class Image {
   restore(): boolean {
     if (!this.#cores.atRest) return false
     if (this.#tableLengths.some((length, index) => this.#cores.tables[index]?.length !== length)) return false
-    if (this.#memories.some(({ memory, bytes }) => memory.buffer.byteLength !== bytes.length)) return false
-    for (const { memory, bytes } of this.#memories) new Uint8Array(memory.buffer).set(bytes)
+    if (this.#memories.some(({ memory, buffer }) => memory.buffer !== buffer)) return false
+    for (const memory of this.#memories) restoreMemory(memory)
     for (const { global, value } of this.#globals) global.value = value
     return true
   }
+}
+
+function restoreMemory({ buffer, bytes, written }: MemoryImage): void {
+  const memory = new Uint8Array(buffer)
+  if (written === undefined) {
+    memory.set(bytes)
+    return
+  }
+  for (let block = written.indexOf(1); block !== -1; block = written.indexOf(1, block)) {
+    const start = block
+    while (written[block] === 1) written[block++] = 0
+    const offset = start * WRITTEN.blockBytes
+    memory.set(bytes.subarray(offset, block * WRITTEN.blockBytes + WRITTEN.spillBytes), offset)
+  }
+}
+
+function blocksOf(bytes: Uint8Array): number {
+  return Math.ceil(bytes.length / WRITTEN.blockBytes)
 }
 
 function copyOf(memory: WebAssembly.Memory, like: Buffer | undefined): Buffer {
