@@ -49,7 +49,7 @@ export const BENCH_FUNCTIONS: readonly BenchFunction[] = [
     name: 'wasm',
     driver: 'wasm',
     type: 'application/wasm',
-    code: () => readFile(join(import.meta.dirname, '../functions/hello-wasm/hello.wasm')),
+    code: () => readFile(join(import.meta.dirname, '../functions/hello-wasm/main.wasm')),
     spec: { runtime: 'wasm', concurrency: '16', maxSandboxes: '1' },
   },
 ]

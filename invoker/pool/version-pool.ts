@@ -68,10 +68,6 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     return this.serving * this.version.spec.memoryMiB
   }
 
-  get retired(): boolean {
-    return this.#retired
-  }
-
   /** However idle it is. */
   get minSandboxes(): number {
     return this.#retired ? 0 : this.version.spec.minSandboxes
