@@ -1,5 +1,5 @@
 // `node bench/containers.ts [--runs N] [--only TEXT] [--json FILE]`: what a waiting container needs to become a function,
-// and what one that idles costs. Drives the docker driver directly: no gateway, no pool. The last rung of the idle ladder
+// what one that idles costs, and what a process for each call. Drives the docker driver directly: no gateway, no pool. The last rung of the idle ladder
 // is there when the machine has swap.
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,6 +11,7 @@ import { createDockerDriver } from '#invoker/sandbox/docker/driver'
 import type { Sandbox } from '#invoker/sandbox/driver'
 
 import { printTable, writeJson } from './result.ts'
+import { fork } from './suites/fork.ts'
 import { cgroupMemory, idle } from './suites/idle.ts'
 import { specialize } from './suites/specialize.ts'
 
@@ -37,6 +38,7 @@ try {
   console.error(driver.detail)
   const results = await specialize(driver, Number(values.runs), values.only)
   if ('idle'.includes(values.only)) results.push(...(await idle(driver, memoryOf)))
+  if ('fork'.includes(values.only)) results.push(...(await fork(driver, Number(values.runs))))
   printTable(results)
   if (values.json !== undefined) await writeJson(values.json, results)
 } finally {

@@ -37,16 +37,16 @@ export async function idle(
     if (!loaded.loaded) throw new Error(loaded.failure.message)
     const call = (): Promise<void> => code.call((invocation, sink) => sandbox.invoke(invocation, sink, never))
     for (let index = 0; index < CALLS; index++) await call()
-    for (const [state, rest] of Object.entries(await ladder(sandbox))) {
+    for (const state of STATES) {
+      if (state === 'hibernated' && !(await canHibernate(sandbox))) continue
       const waking: number[] = []
       const memory: number[] = []
-      const resume = async (): Promise<void> => (state === 'warm' ? undefined : sandbox.resume?.())
       for (let round = 0; round < CALLS; round++) {
-        await rest()
+        await DESCENT[state](sandbox)
         await sleep(REST_MS, never)
         memory.push((await memoryOf(sandbox)) / MIB)
         const start = performance.now()
-        await resume()
+        await ASCENT[state](sandbox)
         await call()
         waking.push(performance.now() - start)
       }
@@ -57,21 +57,30 @@ export async function idle(
   return results
 }
 
-type Rest = () => Promise<unknown>
+const STATES = ['warm', 'paused', 'hibernated'] as const
 
-async function ladder(sandbox: Sandbox): Promise<Readonly<Record<string, Rest>>> {
-  const pause: Rest = async () => sandbox.pause?.()
-  const hibernate: Rest = async () => {
-    await pause()
+const DESCENT: Readonly<Record<(typeof STATES)[number], (sandbox: Sandbox) => Promise<unknown>>> = {
+  warm: async () => {},
+  paused: async (sandbox) => sandbox.pause?.(),
+  hibernated: async (sandbox) => {
+    await sandbox.pause?.()
     return sandbox.hibernate?.()
-  }
-  await pause()
+  },
+}
+
+const ASCENT: typeof DESCENT = {
+  warm: async () => {},
+  paused: async (sandbox) => sandbox.resume?.(),
+  hibernated: async (sandbox) => sandbox.resume?.(),
+}
+
+async function canHibernate(sandbox: Sandbox): Promise<boolean> {
+  await sandbox.pause?.()
   const hibernation = await sandbox.hibernate?.()
   await sandbox.resume?.()
-  const rungs = { warm: async () => {}, paused: pause }
-  if (hibernation?.hibernated === true) return { ...rungs, hibernated: hibernate }
+  if (hibernation?.hibernated === true) return true
   console.error(`not hibernated: ${hibernation?.reason ?? 'the driver cannot'}`)
-  return rungs
+  return false
 }
 
 /** The memory of the cgroup of a process, bytes. Version 1 or 2. */

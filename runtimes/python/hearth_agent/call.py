@@ -22,6 +22,8 @@ class Call:
         self.cancelled = False
         # Called in the reading thread when something has come in; for those who must not wait in `wait_for`.
         self.on_change = None
+        # Where no other thread reads: takes in one frame.
+        self.pump = None
         self._wire = wire
         self._on_end = on_end
         self._changed = Condition()
@@ -62,6 +64,11 @@ class Call:
         result = attempt(*arguments)
         if result is not None:
             return result
+        while self.pump is not None:
+            self.pump()
+            result = attempt(*arguments)
+            if result is not None:
+                return result
         with self._changed:
             while True:
                 result = attempt(*arguments)

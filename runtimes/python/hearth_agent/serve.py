@@ -60,6 +60,8 @@ class Server:
         self.outside = Lines(wire, 0)
         # Called before code is taken.
         self.before_load = None
+        # Makes `_answer`, which may start a thread.
+        self._prepare = None
         self._turn = threading.Lock()
         self._counting = threading.Lock()
         # Threads that read or wait for their turn.
@@ -94,28 +96,49 @@ class Server:
     def read(self):
         """Handles frames until one is a call that this thread is to run."""
         while True:
-            frame = self._wire.read()
-            if frame is None:
-                # Without its invoker a sandbox has nothing to live for.
-                os._exit(0)
-            kind, call_number, payload = frame
-            call = self.calls.get(call_number)
-            kind, end = kind & TYPE_MASK, kind & END != 0
-            if kind == INVOKE:
-                call = self._accept(call_number, payload, end)
-                if self._loop is None:
-                    return call
-                self._loop.start(call, self._answer)
-            elif kind == BODY and call is not None:
-                call.receive_body(payload, end)
-            elif kind == WINDOW and call is not None:
-                call.receive_window(number(payload))
-            elif kind == CANCEL and call is not None:
-                call.cancel()
-            elif kind == PING:
-                self._pong()
-            elif kind == LOAD:
-                self._load(split_head(payload)[0], end)
+            call = self._take_frame()
+            if call is not None:
+                return call
+
+    def _take_frame(self):
+        """Handles one frame; the call when it is one to be run."""
+        frame = self._wire.read()
+        if frame is None:
+            # Without its invoker a sandbox has nothing to live for.
+            os._exit(0)
+        kind, call_number, payload = frame
+        call = self.calls.get(call_number)
+        kind, end = kind & TYPE_MASK, kind & END != 0
+        if kind == INVOKE:
+            return self._start(self._accept(call_number, payload, end))
+        if kind == BODY and call is not None:
+            call.receive_body(payload, end)
+        elif kind == WINDOW and call is not None:
+            call.receive_window(number(payload))
+        elif kind == CANCEL and call is not None:
+            call.cancel()
+        elif kind == PING:
+            self._pong()
+        elif kind == LOAD:
+            self._load(split_head(payload)[0], end)
+        return None
+
+    def _start(self, call):
+        """The call when the thread that has read it is to run it."""
+        if self._loop is None:
+            return call
+        self._loop.start(call, self._answer)
+        return None
+
+    def run_alone(self, number, payload, whole):
+        """In a process that was made for this call. Returns when it may end."""
+        self._prepare()
+        call = self._start(self._accept(number, payload, whole))
+        if call is None:
+            self.read()
+        else:
+            call.pump = self._take_frame
+            self.run(call)
 
     def _pong(self):
         if self._loop is None:
@@ -133,6 +156,7 @@ class Server:
         if self.before_load is not None:
             self.before_load()
         code = Code(self._wire, ended)
+        forks = head.get("isolation") == "fork"
         try:
             if not ended:
                 try:
@@ -141,7 +165,10 @@ class Server:
                     code.drain()
                     raise
             set_environment(head)
-            self._serve_with(*import_function(head["handler"]), head)
+            name, target = import_function(head["handler"])
+            self._prepare = lambda: self._serve_with(name, target, head)
+            if not forks:
+                self._prepare()
             result = {"loaded": True}
         except SystemExit as error:
             self._exit(error)
@@ -154,6 +181,10 @@ class Server:
 
             for piece, last in compiled_pack():
                 self._wire.send(BODY | END if last else BODY, 0, piece)
+        if result["loaded"] and forks:
+            from .fork import Zygote
+
+            Zygote(self._wire, self).serve()
 
     def _serve_with(self, name, target, head):
         is_app = name == "app"

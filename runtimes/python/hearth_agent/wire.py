@@ -14,7 +14,7 @@ INLINE_BYTES = 65_536
 WINDOW_BYTES = 1_048_576
 CHUNK_BYTES = 65_536
 
-_HEADER = struct.Struct("<IHHI")
+HEADER = struct.Struct("<IHHI")
 _LENGTH = struct.Struct("<I")
 # Longer payloads are not copied behind their header.
 _COPY_BYTES = 65_536
@@ -22,17 +22,28 @@ _COPY_BYTES = 65_536
 
 class Wire:
     def __init__(self, connection):
-        self._connection = connection
+        self.connect(connection)
+
+    def connect(self, connection):
+        """From here on it speaks over this one; not while another thread uses it."""
+        self.connection = connection
         self._reader = connection.makefile("rb", 65_536)
         self._sending = Lock()
 
+    def take_buffered(self):
+        """What has been read from the connection but is in no frame yet, for whoever reads on from it directly."""
+        self.connection.setblocking(False)
+        data = self._reader.peek()
+        self.connection.setblocking(True)
+        return data
+
     def read(self):
         """The next frame as (kind, call, payload), or None when the invoker is gone. One thread at a time."""
-        header = self._reader.read(_HEADER.size)
-        if len(header) < _HEADER.size:
+        header = self._reader.read(HEADER.size)
+        if len(header) < HEADER.size:
             return None
-        length, kind, _channel, call = _HEADER.unpack(header)
-        size = length + 4 - _HEADER.size
+        length, kind, _channel, call = HEADER.unpack(header)
+        size = length + 4 - HEADER.size
         payload = self._reader.read(size)
         return (kind, call, payload) if len(payload) == size else None
 
@@ -42,13 +53,18 @@ class Wire:
         if head is not None:
             text = dump(head)
             front = _LENGTH.pack(len(text)) + text
-        header = _HEADER.pack(_HEADER.size - 4 + len(front) + len(body), kind, 0, call) + front
+        header = HEADER.pack(HEADER.size - 4 + len(front) + len(body), kind, 0, call) + front
         with self._sending:
             if len(body) <= _COPY_BYTES:
-                self._connection.sendall(header + body)
+                self.connection.sendall(header + body)
             else:
-                self._connection.sendall(header)
-                self._connection.sendall(body)
+                self.connection.sendall(header)
+                self.connection.sendall(body)
+
+    def send_raw(self, frames):
+        """Whole frames as they are."""
+        with self._sending:
+            self.connection.sendall(frames)
 
     def grant(self, call, size):
         self.send(WINDOW, call, _LENGTH.pack(size))
