@@ -2,7 +2,7 @@
 import { Blob, blobBytes, joined, streamOf } from './blob.ts'
 import { bytesOf, decodeUtf8, encodeUtf8, type BufferSource } from './encoding.ts'
 import { encodeMultipart, FormData, parseMultipart } from './form-data.ts'
-import type { Headers } from './headers.ts'
+import { addDefault, type Headers } from './headers.ts'
 import { isUntouched, ReadableStream } from './readable-stream.ts'
 import { parseForm, URLSearchParams } from './url-search-params.ts'
 
@@ -66,7 +66,7 @@ export class Body {
     const { source, type } = contentOf(init ?? null)
     this.#source = source
     this.headers = headers
-    if (type !== undefined && !headers.has('content-type')) headers.set('content-type', type)
+    if (type !== undefined) addDefault(headers, 'content-type', type)
   }
 
   get body(): ReadableStream<Uint8Array> | null {

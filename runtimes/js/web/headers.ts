@@ -6,12 +6,30 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 // oxlint-disable-next-line no-control-regex -- these are what must not be there
 const BAD_VALUE = /[\0\r\n]|[^\0-\xff]/
 const OUTER_SPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g
+/** Texts whose ends the expression above need not look at, which takes it longer than all the rest. */
+function isOuterSpace(code: number): boolean {
+  return code === 9 || code === 10 || code === 13 || code === 32
+}
 
 /** Headers of pairs that the host has checked already; the list becomes their own. `locked`: they never change. */
 export let trustedHeaders: (pairs: readonly (readonly [string, string])[], locked: boolean) => Headers
 
+/** Adds a pair that needs no check, unless there is one of the name, which is in lower case. */
+export let addDefault: (headers: Headers, name: string, value: string) => void
+
+/** What iterating gives, as a list that must not be changed. */
+export let pairsOf: (headers: Headers) => readonly (readonly [string, string])[]
+
 export class Headers {
   static {
+    addDefault = (headers, name, value) => {
+      const list = headers.#list
+      for (let index = 0; index < list.length; index++) if (list[index]?.[0] === name) return
+      headers.#refuseLocked()
+      list.push([name, value])
+    }
+    // One pair, as most responses have, is sorted.
+    pairsOf = (headers) => (headers.#list.length < 2 ? headers.#list : headers.#sorted())
     trustedHeaders = (pairs, locked) => {
       const headers = new Headers()
       headers.#list = pairs as [string, string][]
@@ -121,7 +139,7 @@ export class Headers {
 
   #checked(name: string, value: string): [string, string] {
     const lower = checkedName(name)
-    const normal = String(value).replaceAll(OUTER_SPACE, '')
+    const normal = trimmed(String(value))
     if (BAD_VALUE.test(normal))
       throw new TypeError(`Headers: the value of "${lower}" has a character that is not allowed`)
     this.#refuseLocked()
@@ -131,6 +149,11 @@ export class Headers {
   #refuseLocked(): void {
     if (this.#locked) throw new TypeError('Headers: these headers are immutable')
   }
+}
+
+function trimmed(text: string): string {
+  if (!isOuterSpace(text.charCodeAt(0)) && !isOuterSpace(text.charCodeAt(text.length - 1))) return text
+  return text.replaceAll(OUTER_SPACE, '')
 }
 
 function checkedName(name: string): string {

@@ -1,7 +1,9 @@
 // Request of the Fetch standard.
+import type { HostRequest } from 'hearth:js/host@0.1.0'
+
 import { Body, cloneBody, takeBody, type BodyInit } from './body.ts'
 import { AbortController, type AbortSignal } from './events.ts'
-import { Headers, type HeadersInit } from './headers.ts'
+import { Headers, type HeadersInit, trustedHeaders } from './headers.ts'
 import { URL } from './url.ts'
 
 export interface RequestInit {
@@ -17,18 +19,13 @@ const UPPER_CASED = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
 
 /** What the host has checked already: nothing of it is parsed or copied. */
 export class Incoming {
-  readonly method: string
-  readonly url: string
-  readonly headers: Headers
-  readonly body: Uint8Array | null
-  readonly signal: AbortSignal
+  readonly given: HostRequest
+  /** Few look at the signal of a call: it is made for those. */
+  readonly signalOf: (given: HostRequest) => AbortSignal
 
-  constructor(given: Incoming) {
-    this.method = given.method
-    this.url = given.url
-    this.headers = given.headers
-    this.body = given.body
-    this.signal = given.signal
+  constructor(given: HostRequest, signalOf: (given: HostRequest) => AbortSignal) {
+    this.given = given
+    this.signalOf = signalOf
   }
 }
 
@@ -36,15 +33,16 @@ export class Request extends Body {
   readonly method: string
   readonly url: string
   readonly redirect: string
-  readonly signal: AbortSignal
+  #signal: AbortSignal | Incoming
 
   constructor(input: unknown, init: RequestInit = {}) {
     if (input instanceof Incoming) {
-      super(input.body, input.headers)
-      this.method = input.method
-      this.url = input.url
+      const { method, url, headers, body } = input.given
+      super(body.length === 0 ? null : body, trustedHeaders(headers, true))
+      this.method = method
+      this.url = url
       this.redirect = 'follow'
-      this.signal = input.signal
+      this.#signal = input
       return
     }
     const from = input instanceof Request ? input : undefined
@@ -57,7 +55,13 @@ export class Request extends Body {
     this.method = method
     this.url = from?.url ?? checkedUrl(input)
     this.redirect = init.redirect ?? from?.redirect ?? 'follow'
-    this.signal = init.signal ?? from?.signal ?? new AbortController().signal
+    this.#signal = init.signal ?? from?.signal ?? new AbortController().signal
+  }
+
+  get signal(): AbortSignal {
+    const signal = this.#signal
+    if (!(signal instanceof Incoming)) return signal
+    return (this.#signal = signal.signalOf(signal.given))
   }
 
   clone(): Request {
