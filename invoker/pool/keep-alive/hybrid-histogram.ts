@@ -13,6 +13,11 @@ const LEAST_VARIATION = 2
 const HEAD_SHARE = 0.05
 const TAIL_SHARE = 0.99
 const MARGIN = 0.1
+/**
+ * As long as there is no idle time to learn from: ours. The paper keeps a new function for the whole range; who tries a
+ * function once should not find it in memory four hours later.
+ */
+const UNKNOWN_MS = 10 * BIN_MS
 /** Not unloaded for less than one bin: ours. The paper counts memory only, and not the work of loading again. */
 const SHORTEST_GAP_MS = BIN_MS
 
@@ -23,22 +28,25 @@ export interface HybridHistogramOptions {
   readonly forecast?: Forecast
   /** In [0, 0.5]; 0.5 is the policy as published. */
   readonly alsoExpectedShare?: number
+  /** How long a function stays of which no idle time is known; RANGE_MS is the policy as published. */
+  readonly unknownMs?: number
 }
 
 /** The defaults are what Hearth runs with; the options are for comparison. */
 export function hybridHistogram(options: HybridHistogramOptions = {}): KeepAlivePolicy {
-  const { forecast = rareCalls, alsoExpectedShare = ALSO_EXPECTED_SHARE } = options
+  const { forecast = rareCalls, alsoExpectedShare = ALSO_EXPECTED_SHARE, unknownMs = UNKNOWN_MS } = options
   return (history, now) => {
     const share = outOfBoundsShare(history)
     const forecasts = share >= OUT_OF_BOUNDS_SHARE
-    const [within, basis] = forecasts ? [forecast(history), 'forecast' as const] : plannedWithin(history)
+    const [within, basis] = forecasts ? [forecast(history), 'forecast' as const] : plannedWithin(history, unknownMs)
     const plan = !forecasts && share > 0 && share >= alsoExpectedShare ? alsoExpected(within, history) : within
     return remaining(worthUnloading(plan), elapsedMs(history, now), basis)
   }
 }
 
 /** Plans by the idle times within the range. */
-function plannedWithin(history: IdleHistory): [plan: Plan, basis: KeepAliveDecision['basis']] {
+function plannedWithin(history: IdleHistory, unknownMs: number): [plan: Plan, basis: KeepAliveDecision['basis']] {
+  if (history.total === 0) return [keepFor(unknownMs), 'standard']
   if (binVariation(history) < LEAST_VARIATION) return [keepFor(RANGE_MS), 'standard']
   return [plannedByHistogram(history), 'histogram']
 }

@@ -26,12 +26,12 @@ async function habit({ clock, call }: TestHouse, version: FunctionVersion, times
 const loaded = ({ driver }: TestHouse): number => driver.sandboxes.size
 
 describe('a function whose keepAlive is auto', () => {
-  test('stays for four hours while nothing is known of its calls', async () => {
+  test('stays for ten minutes while nothing is known of its calls', async () => {
     const house = testHouse()
-    await habit(house, auto('new'), 1, HOUR)
+    await habit(house, auto('new'), 1, MINUTE)
     expect(loaded(house)).toBe(1)
     expect(house.invoker.activity(auto('new')).keepAlive).toMatchObject({ basis: 'standard', idleTimes: 0 })
-    await house.clock.pass(3 * HOUR - 1)
+    await house.clock.pass(9 * MINUTE - 1)
     expect(loaded(house)).toBe(1)
     await house.clock.pass(2)
     expect(loaded(house)).toBe(0)
