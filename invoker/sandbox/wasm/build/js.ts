@@ -3,7 +3,7 @@ import { assemble, type Artifact } from './assemble.ts'
 import type { Bundle } from './bundle.ts'
 import { withViews } from './glue-views.ts'
 import type { BuildJob, Report } from './job.ts'
-import { type Transpiled, transpile } from './transpile.ts'
+import { transpile } from './transpile.ts'
 import { withWrittenMap } from './written-map.ts'
 
 export const SOURCE_MAP_PATH = 'function.js.map'
@@ -27,10 +27,10 @@ export async function buildJs(
       ? await (await import('./quickjs.ts')).componentizeQuickJs(bundle, emptyDir)
       : await (await import('./starlingmonkey.ts')).componentizeStarlingMonkey(bundle, starlingMonkeyDir)
   report('transpile', 'translating the component')
-  const transpiled = await transpile(component)
   // Restoring memory was verified for QuickJS of componentize-qjs 0.4.5; StarlingMonkey's adapter does not survive it.
   const resettable = engine === 'quickjs'
-  const { glue, cores } = resettable ? withWritesNoted(transpiled, spec.memoryMiB) : transpiled
+  // What is written is noted, so that after a call only that is restored.
+  const { glue, cores } = await transpile(component, resettable ? withViews : undefined)
   return assemble({
     manifest: {
       world: 'function',
@@ -42,13 +42,8 @@ export async function buildJs(
       sourceMap: SOURCE_MAP_PATH,
     },
     glue,
-    cores,
+    cores: resettable ? withWrittenMap(cores, spec.memoryMiB * 1024 * 1024) : cores,
     memoryMiB: spec.memoryMiB,
     extra: new Map([[SOURCE_MAP_PATH, new TextEncoder().encode(bundle.map)]]),
   })
-}
-
-/** So that after a call only what it wrote to is restored. */
-function withWritesNoted({ glue, cores }: Transpiled, memoryMiB: number): Pick<Transpiled, 'glue' | 'cores'> {
-  return { glue: withViews(glue), cores: withWrittenMap(cores, memoryMiB * 1024 * 1024) }
 }

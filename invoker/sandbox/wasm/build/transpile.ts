@@ -2,6 +2,7 @@
 import { transpileBytes } from '@bytecodealliance/jco-transpile'
 
 import { patchByteLists } from './byte-lists.ts'
+import { slimGlue } from './slim-glue.ts'
 import { patchTickLoop } from './tick-loop.ts'
 
 export interface Transpiled {
@@ -26,7 +27,11 @@ const ASYNC_IMPORTS = [
 ]
 const ASYNC_EXPORTS = ['wasi:http/incoming-handler#handle', 'handle']
 
-export async function transpile(component: Uint8Array): Promise<Transpiled> {
+/** @param patch changes the glue, which is then made smaller */
+export async function transpile(
+  component: Uint8Array,
+  patch: (glue: string) => string = (glue) => glue,
+): Promise<Transpiled> {
   const { files, imports, exports } = await transpileBytes(component, {
     name: 'component',
     instantiation: 'async',
@@ -38,7 +43,7 @@ export async function transpile(component: Uint8Array): Promise<Transpiled> {
   const glue = files['component.js']
   if (glue === undefined) throw new Error('jco gave no component.js')
   return {
-    glue: patchByteLists(patchTickLoop(new TextDecoder().decode(glue))),
+    glue: await slimGlue(patch(patchByteLists(patchTickLoop(new TextDecoder().decode(glue))))),
     cores: new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm'))),
     imports,
     exports: exports.map(([name]) => name),

@@ -5,7 +5,7 @@ import type { Cores, GuestMemory } from './cores.ts'
 interface MemoryImage extends GuestMemory {
   /** That of the memory. Another one, and what was written has not been noted: see watched-views.ts. */
   readonly buffer: ArrayBuffer
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
 }
 
 export class Image {
@@ -17,7 +17,7 @@ export class Image {
   /** @param like of another instance of the same guest: what is equal is kept once */
   constructor(cores: Cores, like?: Image) {
     this.#cores = cores
-    const known: readonly { readonly bytes: Buffer }[] = like === undefined ? [] : like.#memories
+    const known: readonly { readonly bytes: Uint8Array }[] = like === undefined ? [] : like.#memories
     this.#memories = cores.memories
       .filter(({ memory }) => memory.buffer.byteLength > 0)
       .map(({ memory, written }, index) => {
@@ -63,7 +63,8 @@ function blocksOf(bytes: Uint8Array): number {
   return Math.ceil(bytes.length / WRITTEN.blockBytes)
 }
 
-function copyOf(memory: WebAssembly.Memory, like: Buffer | undefined): Buffer {
-  const bytes = Buffer.from(memory.buffer)
-  return like?.equals(bytes) === true ? like : Buffer.from(bytes)
+/** Not a Buffer: cutting pieces off one costs as much as copying them. */
+function copyOf(memory: WebAssembly.Memory, like: Uint8Array | undefined): Uint8Array {
+  const same = like !== undefined && Buffer.from(memory.buffer).equals(like)
+  return same ? like : new Uint8Array(memory.buffer).slice()
 }

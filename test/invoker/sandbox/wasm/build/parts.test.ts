@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { findEntry } from '#invoker/sandbox/wasm/build/entry'
 import { createStackMapper } from '#invoker/sandbox/wasm/build/stack-map'
 import { patchByteLists } from '#invoker/sandbox/wasm/build/byte-lists'
+import { withViews } from '#invoker/sandbox/wasm/build/glue-views'
+import { slimGlue } from '#invoker/sandbox/wasm/build/slim-glue'
 import { patchTickLoop } from '#invoker/sandbox/wasm/build/tick-loop'
 
 const files = (...paths: string[]): Map<string, Uint8Array> => new Map(paths.map((path) => [path, new Uint8Array()]))
@@ -35,6 +37,42 @@ describe('patchByteLists()', () => {
 describe('patchTickLoop()', () => {
   it('refuses glue that is not what it was written for', () => {
     expect(() => patchTickLoop('async runTickLoop() {}')).toThrow(/the tick loop of jco has changed/)
+  })
+})
+
+describe('withViews()', () => {
+  const glue = 'export function instantiate(getCoreModule, imports, instantiateCore = WebAssembly.instantiate) {'
+
+  it('makes the views an argument without a default: a host that does not watch them cannot run it', async () => {
+    const url = `data:text/javascript,${encodeURIComponent(`${withViews(glue)} return new Uint8Array(1) }`)}`
+    const { instantiate } = (await import(url)) as { instantiate: (...given: unknown[]) => unknown }
+    expect(() => instantiate(undefined, undefined, undefined)).toThrow(TypeError)
+    expect(instantiate(undefined, undefined, undefined, { Uint8Array: Date })).toBeInstanceOf(Date)
+  })
+
+  it('refuses glue that can write in another way', () => {
+    expect(() => withViews('nothing')).toThrow(/the signature of instantiate of jco has changed/)
+    expect(() => withViews(`${glue} new globalThis.Uint8Array(1) }`)).toThrow(/writes through views only/)
+    expect(() => withViews(`${glue} Buffer.from(memory.buffer) }`)).toThrow(/found Buffer/)
+    expect(() => withViews(`const all = new Uint8Array(1)\n${glue} }`)).toThrow(/all glue inside/)
+  })
+})
+
+describe('slimGlue()', () => {
+  it('drops the debug log with its arguments, and keeps what is around it', async () => {
+    const glue = `export const f = (x) => { // it's (odd
+      if (x) _debugLog('it\\'s ) odd', { y: g(\`\${x})\`) }); else return 1
+      return x && _debugLog("(") }`
+    const slim = await slimGlue(glue)
+    expect(slim).not.toMatch(/debugLog|odd/)
+    const { f } = (await import(`data:text/javascript,${encodeURIComponent(slim)}`)) as { f: (x: number) => unknown }
+    expect([f(0), f(1)]).toEqual([1, undefined])
+  })
+
+  it('calls the allocator without waiting', async () => {
+    const glue = `export const f = async (memory, realloc0, _utf8AllocateAndEncode) => {
+      var a = await _utf8AllocateAndEncodeAsync(memory, realloc0Async, memory0); return await realloc0Async(0, 0, 1, a) }`
+    expect(await slimGlue(glue)).not.toMatch(/Async/)
   })
 })
 
