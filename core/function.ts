@@ -11,6 +11,8 @@ export type EngineName = 'quickjs' | 'starlingmonkey'
  * every call. `warm`: module state is kept between calls.
  */
 export type InstancePolicy = 'reset' | 'fresh' | 'warm'
+/** What calls of a python function share: `fork` gives each a process, made of the one that has loaded the code. */
+export type Isolation = 'none' | 'fork'
 
 /** What a deploy says about a function. Every field has a default; see SPEC_FIELDS. */
 export interface FunctionSpec {
@@ -36,6 +38,7 @@ export interface FunctionSpec {
   /** Hosts that `fetch` may reach although the default policy refuses them: `host`, `host:port` or CIDR. */
   readonly egress: readonly string[]
   readonly instances: InstancePolicy
+  readonly isolation: Isolation
   /** Tries of an async invocation, the first included. */
   readonly maxAttempts: number
 }

@@ -1,5 +1,6 @@
 // Reads a function spec from untrusted input. One table is the source of the parser, the OpenAPI schema and the docs.
 import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.ts'
+import { parseEgressRules } from './egress.ts'
 import { PlatformError } from './errors.ts'
 import type { FunctionSpec, RuntimeName } from './function.ts'
 
@@ -131,6 +132,12 @@ export const SPEC_FIELDS = {
     description:
       'What a call may find in a Wasm instance: memory restored (reset), a new instance (fresh), kept state (warm).',
   },
+  isolation: {
+    type: 'choice',
+    choices: ['none', 'fork'],
+    default: 'none',
+    description: 'What calls in one container share: all (none), or each has a process of its own (fork, python only).',
+  },
   maxAttempts: {
     type: 'integer',
     minimum: 1,
@@ -239,7 +246,19 @@ function checkTogether(spec: FunctionSpec): FunctionSpec {
   if (spec.minSandboxes > spec.maxSandboxes) {
     throw refused('minSandboxes', `at most maxSandboxes (${spec.maxSandboxes})`, spec.minSandboxes)
   }
+  if (spec.isolation === 'fork' && spec.runtime !== 'python') {
+    throw refused('isolation', `none for the runtime ${spec.runtime}: only python can fork`, spec.isolation)
+  }
+  checkEgress(spec.egress)
   return spec
+}
+
+function checkEgress(egress: readonly string[]): void {
+  try {
+    parseEgressRules(egress)
+  } catch (error) {
+    throw refused('egress', `hosts, host:port or CIDR: ${(error as Error).message}`, egress)
+  }
 }
 
 function refused(name: string, expected: string, received: unknown): PlatformError {

@@ -24,7 +24,7 @@ export async function fork(driver: SandboxDriver, runs: number): Promise<readonl
 async function medianCall(driver: SandboxDriver, deployed: Deployed, isolation: 'none' | 'fork'): Promise<number> {
   const { code } = deployed
   await using sandbox = await driver.create(code.spec, never)
-  const isolated: Code = { ...code, spec: { ...code.spec, isolation } as Code['spec'] }
+  const isolated: Code = { ...code, spec: { ...code.spec, isolation } }
   const loaded = await sandbox.load(isolated, never)
   if (!loaded.loaded) throw new Error(loaded.failure.message)
   const times: number[] = []

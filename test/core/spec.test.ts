@@ -45,6 +45,8 @@ describe('parseSpec()', () => {
     [{ env: '{' }, 'env must be an object'],
     [{ env: [] }, 'env must be an object'],
     [{ egress: ['a b'] }, 'egress must be a list'],
+    [{ isolation: 'fork' }, 'isolation must be none for the runtime js: only python can fork'],
+    [{ egress: ['10.0.0.0/99'] }, 'egress must be hosts, host:port or CIDR'],
     [{ minSandboxes: 5, maxSandboxes: 2 }, 'minSandboxes must be at most maxSandboxes (2): received 5'],
     [{ keepAlive: 'long' }, 'keepAlive must be auto or a duration of at most 24h, such as 90s: received "long"'],
     [{ keepAlive: '25h' }, 'received "25h"'],

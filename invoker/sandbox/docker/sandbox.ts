@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type Docker from 'dockerode'
 
 import type { Clock } from '#core/clock'
-import type { FunctionSpec } from '#core/function'
+import type { Isolation } from '#core/function'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
@@ -34,9 +34,6 @@ interface LoadHead {
   readonly compiles: boolean
   readonly isolation: Isolation
 }
-
-/** What calls share: `fork` gives each a process, made of the one that has loaded the code. Python only. */
-type Isolation = 'none' | 'fork'
 
 /** Compiled Python has about twice the size of its source. */
 const COMPILED_SHARE = 4
@@ -83,8 +80,14 @@ export class DockerSandbox implements Sandbox {
     )
     const { function: name, version, spec } = code
     const compiles = code.compiles === true
-    const { isolation = 'none' } = spec as FunctionSpec & { readonly isolation?: Isolation }
-    const head: LoadHead = { function: name, version, handler: spec.handler, env: spec.env, compiles, isolation }
+    const head: LoadHead = {
+      function: name,
+      version,
+      handler: spec.handler,
+      env: spec.env,
+      compiles,
+      isolation: spec.isolation,
+    }
     const [first] = files
     const packed = files.length === 1 && first?.[0] === PACK_PATH ? first[1] : packFiles(new Map(files))
     if (compiles) this.#compiled = this.#parts.link.compiled(COMPILED_SHARE * packed.length + LEAST_COMPILED_BYTES)

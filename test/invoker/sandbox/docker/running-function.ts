@@ -42,7 +42,7 @@ export class RunningFunction implements AsyncDisposable {
     driver: SandboxDriver,
     runtime: RuntimeName,
     files: Readonly<Record<string, string | Uint8Array>>,
-    { waitMs = 0, isolation, ...spec }: Readonly<Record<string, unknown>> & { readonly waitMs?: number } = {},
+    { waitMs = 0, ...spec }: Readonly<Record<string, unknown>> & { readonly waitMs?: number } = {},
   ): Promise<RunningFunction> {
     const dir = await mkdtemp(join(tmpdir(), 'hearth-fn-'))
     const local = await Promise.all(
@@ -52,8 +52,7 @@ export class RunningFunction implements AsyncDisposable {
         return { path, localPath, digest: digestOf(Buffer.from(content)), size: Buffer.byteLength(content) }
       }),
     )
-    const parsed = parseSpec({ runtime, concurrency: 8, ...spec }, runtime)
-    const full = isolation === undefined ? parsed : { ...parsed, isolation }
+    const full = parseSpec({ runtime, concurrency: 8, ...spec }, runtime)
     const version: FunctionVersion = {
       function: parseFunctionName('tested'),
       number: parseVersionNumber(3),
