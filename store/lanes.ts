@@ -138,6 +138,16 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     return waiting + delayed + active
   }
 
+  /**
+   * Takes what is held in these lanes from whoever holds it, without waiting for the leases to run out. Only for a
+   * process that has the store to itself, before it listens: then the holders are dead.
+   */
+  async takeOverAll(names: readonly FunctionName[]): Promise<void> {
+    for (const name of names) {
+      if ((await this.#opened(name).lane.takeOverAll()) > 0) this.#doorbell.ring(name)
+    }
+  }
+
   async remove(name: FunctionName): Promise<void> {
     const { keys } = this.#context
     await this.#opened(name).lane.obliterate()

@@ -23,7 +23,7 @@ export interface Store extends AsyncDisposable {
     /** Records and log lines lost because Redis did not answer for too long, since the start. */
     readonly dropped: number
   }
-  readonly lanes: Lanes
+  readonly lanes: Lanes & Pick<RedisLanes, 'takeOverAll'>
   readonly histories: HistoryStore
   /** Where it is, for the banner; without password. */
   readonly detail: string

@@ -68,6 +68,8 @@ export async function openPlatform(context: Context, adminToken: string): Promis
     },
     gatewayOptions(context, adminToken),
   )
+  // A private Redis has no other user, so what was running belongs to a process that has crashed.
+  if (config.redisUrl === '') await store.lanes.takeOverAll((await store.functions.list()).map(({ name }) => name))
   const consumer = startConsumer(context, { store, invoker, gateway })
   // Both drain at the same time: what runs has `drainMs` and not twice that.
   opening.defer(async () => {

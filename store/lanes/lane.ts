@@ -50,12 +50,14 @@ export class Lane {
   readonly name: FunctionName
   readonly #context: LaneContext
   readonly #backend: RedisQueueBackend
+  readonly #lockOf: (id: string) => string
 
   constructor(name: FunctionName, context: LaneContext) {
     this.name = name
     this.#context = context
     const prefix = context.keys.queuePrefix(name)
     const queueKeys = new QueueKeys(prefix)
+    this.#lockOf = (id) => queueKeys.toKey('lane', `${id}:lock`)
     const options = {
       connection: context.redis,
       prefix,
@@ -155,6 +157,16 @@ export class Lane {
   async takeOver(): Promise<number> {
     const ids: unknown = await guard(this.#backend.moveStalledJobsToWait())
     return Array.isArray(ids) ? ids.length : 0
+  }
+
+  /** As takeOver, but of every job that is held, at once: whoever held it must be known to be dead. */
+  async takeOverAll(): Promise<number> {
+    const { active, stalled, 'stalled-check': checked } = this.#backend.keys
+    const { redis } = this.#context
+    const ids = await guard(redis.lrange(active!, 0, -1))
+    if (ids.length === 0) return 0
+    await guard(Promise.all([redis.unlink(checked!, ...ids.map(this.#lockOf)), redis.sadd(stalled!, ...ids)]))
+    return this.takeOver()
   }
 
   async waiting(): Promise<number> {

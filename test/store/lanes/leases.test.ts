@@ -80,6 +80,26 @@ test('what a process held that was killed is taken over', async () => {
   await claim.complete()
 })
 
+test('who has the store to itself takes over at once, however long the leases are', async () => {
+  const long = { leaseMs: 600_000, sweepMs: 600_000 }
+  const dead = await open('sole', long)
+  const held = [sampleInvocation(), sampleInvocation()]
+  for (const invocation of held) await dead.lanes.add(invocation)
+  await takeEventually(dead.lanes)
+  await takeEventually(dead.lanes)
+  await dead[Symbol.asyncDispose]()
+
+  await using store = await open('sole', long)
+  expect(await store.lanes.take(NAME)).toBeUndefined()
+  await store.lanes.takeOverAll([NAME])
+  const again = [await takeEventually(store.lanes), await takeEventually(store.lanes)]
+  expect(new Set(again.map((claim) => claim.invocation.id))).toEqual(new Set(held.map(({ id }) => id)))
+  expect(again.map((claim) => claim.attempt)).toEqual([2, 2])
+  for (const claim of again) await claim.complete()
+  expect(await store.lanes.depth(NAME)).toBe(0)
+  await store.lanes.takeOverAll([NAME])
+})
+
 test('a process that lost its lease is told, and can no longer end the job', async () => {
   await using frozen = await open('lease')
   await using store = await open('lease')
