@@ -81,11 +81,7 @@ export class WasmSandbox implements Sandbox {
       // The host's working directory is another.
       files: files.map((file) => ({ ...file, localPath: resolve(file.localPath) })),
     }
-    try {
-      this.#egress.rules = parseEgressRules(spec.egress)
-    } catch (error) {
-      return { loaded: false, failure: { type: 'RangeError', message: (error as Error).message } }
-    }
+    this.#egress.rules = parseEgressRules(spec.egress)
     this.#places = new FailurePlaces(files)
     const result = await this.#link.load(head, undefined)
     return result ?? { loaded: false, failure: { type: 'LoadError', message: `the sandbox ended: ${this.#detail()}` } }

@@ -7,7 +7,6 @@ import type { FunctionName } from '#core/ids'
 import { type HouseOptions, testHouse, type TestHouse, versionOf } from '../house.ts'
 
 const MINUTE = 60_000
-const HOUR = 60 * MINUTE
 
 function auto(name: string, spec: Readonly<Record<string, unknown>> = {}, number = 1): FunctionVersion {
   const { keepAlive: _, ...rest } = versionOf(name).spec
