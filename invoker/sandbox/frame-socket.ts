@@ -75,6 +75,11 @@ export class FrameSocket {
     this.#schedule()
   }
 
+  /** Does not wait for the end of the turn, which does not come while other code of the thread spins. */
+  flush(): void {
+    this.#flush()
+  }
+
   /** Resolves when what was sent has left the process, so that a fast sender does not fill the memory. */
   drained(): Promise<void> | undefined {
     if (!this.#stream.writableNeedDrain) return undefined
@@ -117,15 +122,17 @@ export class FrameSocket {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.#flush())
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
   }
 
   #flush(): void {
-    this.#scheduled = false
     this.#closeSlice()
     const out = this.#out
+    if (out.length === 0 || this.#closed) return
     this.#out = []
-    if (this.#closed) return
     if (out.length === 1) {
       this.#stream.write(out[0])
       return

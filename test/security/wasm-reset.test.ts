@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FileSet } from '#core/artifact'
 import { Call } from '#invoker/sandbox/wasm/host/call'
 import { FunctionGuest } from '#invoker/sandbox/wasm/host/function-world'
+import { runGlueScript } from '#invoker/sandbox/wasm/host/glue-script'
 import type { GuestInstance, Instantiate } from '#invoker/sandbox/wasm/host/guest'
 import type { WasmManifest } from '#invoker/sandbox/wasm/artifact'
 import type { FrameSocket } from '#invoker/sandbox/frame-socket'
@@ -170,7 +171,8 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
   for (const [name, path] of Object.entries(manifest.cores)) {
     modules.set(name, await WebAssembly.compile(await readFile(pathOf(path))))
   }
-  const glue = (await import(pathOf(manifest.glue))) as { instantiate: Instantiate }
+  const { exports } = await runGlueScript(pathOf(manifest.glue), undefined)
+  const glue = exports as { instantiate: Instantiate }
   const memories: WebAssembly.Memory[] = []
   const guest = new FunctionGuest({
     manifest,
@@ -193,7 +195,7 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
 async function run(instance: GuestInstance, target: string, body = new Uint8Array()): Promise<void> {
   const headers: [string, string][] = [['x-long', MARK.repeat(500)]]
   const head = { id: 'x', method: 'POST', target, origin: 'http://x', headers, attempt: 1, deadline: 0 }
-  const socket = { send: () => {} } as unknown as FrameSocket
+  const socket = { send() {}, flush() {} } as unknown as FrameSocket
   const call = new Call({ socket, channel: 1, number: 1, head, onOver() {} })
   call.body.push(Buffer.from(body), true)
   await instance.run(call)

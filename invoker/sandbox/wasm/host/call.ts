@@ -13,6 +13,7 @@ import {
 import type { FunctionFailure } from '#core/outcome'
 
 import type { FrameSocket } from '../../frame-socket.ts'
+import { MAX_LOG_BYTES } from '../../link-messages.ts'
 import { MAX_BODY_BYTES } from '../control.ts'
 import { BodyQueue } from './body-queue.ts'
 
@@ -41,6 +42,7 @@ export class Call {
   #queued: Uint8Array[] = []
   #queuedBytes = 0
   #sentBytes = 0
+  #logBytes = 0
   #drained: (() => void) | undefined
   #responding = false
   #ended = false
@@ -154,13 +156,16 @@ export class Call {
     this.#finish()
   }
 
+  /** Leaves the worker at once: the guest may never give it another turn. What the driver would drop does not leave. */
   log(stream: 'stdout' | 'stderr', text: string): void {
-    if (this.#over) return
+    if (this.#over || this.#logBytes > MAX_LOG_BYTES) return
     const payload = Buffer.allocUnsafe(9 + Buffer.byteLength(text))
     payload.writeDoubleLE(systemClock.now(), 0)
     payload[8] = stream === 'stdout' ? 1 : 2
     payload.write(text, 9, 'utf8')
+    this.#logBytes += payload.length
     this.#send(FrameType.log, FrameFlag.none, payload)
+    this.#options.socket.flush()
   }
 
   #flush(): void {

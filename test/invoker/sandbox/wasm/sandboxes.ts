@@ -30,6 +30,8 @@ export interface Request {
   readonly headers?: HeaderList
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>
   readonly signal?: AbortSignal
+  /** Where the lines go as they come. */
+  readonly logs?: string[]
 }
 
 const never = (): AbortSignal => new AbortController().signal
@@ -95,10 +97,10 @@ export class LoadedSandbox {
     this.loaded = loaded
   }
 
-  async call(target: string, { method = 'GET', headers = [], body, signal = never() }: Request = {}): Promise<Reply> {
+  async call(target: string, { method = 'GET', headers = [], body, ...options }: Request = {}): Promise<Reply> {
+    const { signal = never(), logs = [] } = options
     let head: ResponseHead | undefined
     const chunks: Uint8Array[] = []
-    const logs: string[] = []
     const sink = {
       head(received: ResponseHead, whole: Uint8Array | undefined) {
         head = received
