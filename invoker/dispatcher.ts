@@ -2,9 +2,9 @@
 // pool/; what may happen to a call in a sandbox is sandbox/guarded-sandbox.ts. Never touches Redis.
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionVersion } from '#core/function'
+import type { FunctionVersion, RuntimeName } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
-import type { Invocation, Start } from '#core/invocation'
+import type { HeaderList, Invocation, Start } from '#core/invocation'
 import type {
   Completion,
   DriverName,
@@ -17,6 +17,7 @@ import type {
 import { checkBodySize, checkHeaders, type RequestLimits } from '#core/limits'
 import type { Outcome } from '#core/outcome'
 
+import { type BodyLimit, countBody } from './counted-body.ts'
 import type { Lease } from './pool/member.ts'
 import { SandboxPool } from './pool/pool.ts'
 import { StartLog } from './pool/start-log.ts'
@@ -49,17 +50,12 @@ export class Dispatcher implements Invoker {
   }
 
   async invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
-    this.#check(invocation)
-    const { version } = invocation
-    const lease = this.#pool.take(version)
-    if (lease !== undefined) return this.#run(lease, invocation, sink, signal)
-    const since = this.#clock.monotonic()
-    const admission = await this.#admission(version, signal)
-    if (admission === undefined) return neverStarted({ kind: 'cancelled' }, this.#clock.monotonic() - since)
-    if (admission.kind === 'lease') return this.#run(admission.lease, invocation, sink, signal)
-    const { outcome, start } = admission
-    this.#started(version.function, start, sink)
-    return { outcome, start, timings: { queueMs: start.queueMs, startMs: start.startMs, runMs: 0 } }
+    const limit = this.#check(invocation)
+    if (limit === undefined) return this.#admit(invocation, sink, signal)
+    const counted = countBody(invocation, limit, signal)
+    const completion = await this.#admit(counted.invocation, sink, counted.signal)
+    if (completion.outcome.kind === 'cancelled' && !signal.aborted) counted.signal.throwIfAborted()
+    return completion
   }
 
   hasRoom(_name: FunctionName, version: FunctionVersion): boolean {
@@ -104,18 +100,41 @@ export class Dispatcher implements Invoker {
     return this.#pool.drain(drainMs)
   }
 
-  /** A streamed body is counted by whoever makes the stream. */
-  #check({ request, version: { spec } }: Invocation): void {
+  /** @returns the driver's limit for a streamed body; whoever made the stream counts up to the limit of all drivers */
+  #check({ request, version: { spec } }: Invocation): BodyLimit | undefined {
     checkHeaders(request.headers, this.#limits)
-    if (!(request.body instanceof Uint8Array)) return
-    checkBodySize(request.body.length, this.#limits)
-    const driver = this.#drivers.find(({ capabilities }) => capabilities.runtimes.includes(spec.runtime))
-    if (driver === undefined || request.body.length <= driver.capabilities.maxBodyBytes) return
-    const { name, capabilities } = driver
-    throw new PlatformError('payload-too-large', {
-      detail: `a body for a ${spec.runtime} function has at most ${capabilities.maxBodyBytes} bytes (the ${name} driver): received ${request.body.length}`,
-      members: { limit: capabilities.maxBodyBytes },
-    })
+    const whole = request.body instanceof Uint8Array ? request.body.length : undefined
+    if (whole !== undefined) checkBodySize(whole, this.#limits)
+    const bytes = whole ?? declaredLength(request.headers)
+    const limit = this.#driverLimit(spec.runtime)
+    if (limit !== undefined && bytes > limit.bytes) throw limit.refusal(bytes)
+    return whole === undefined ? limit : undefined
+  }
+
+  /** Undefined where the limit of all drivers is lower. */
+  #driverLimit(runtime: RuntimeName): BodyLimit | undefined {
+    const driver = this.#drivers.find(({ capabilities }) => capabilities.runtimes.includes(runtime))
+    if (driver === undefined || driver.capabilities.maxBodyBytes >= this.#limits.maxBodyBytes) return undefined
+    const limit = driver.capabilities.maxBodyBytes
+    const refusal = (received: number | 'more'): PlatformError =>
+      new PlatformError('payload-too-large', {
+        detail: `a body for a ${runtime} function has at most ${limit} bytes (the ${driver.name} driver): received ${received}`,
+        members: { limit },
+      })
+    return { bytes: limit, refusal }
+  }
+
+  async #admit(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+    const { version } = invocation
+    const lease = this.#pool.take(version)
+    if (lease !== undefined) return this.#run(lease, invocation, sink, signal)
+    const since = this.#clock.monotonic()
+    const admission = await this.#admission(version, signal)
+    if (admission === undefined) return neverStarted({ kind: 'cancelled' }, this.#clock.monotonic() - since)
+    if (admission.kind === 'lease') return this.#run(admission.lease, invocation, sink, signal)
+    const { outcome, start } = admission
+    this.#started(version.function, start, sink)
+    return { outcome, start, timings: { queueMs: start.queueMs, startMs: start.startMs, runMs: 0 } }
   }
 
   /** Undefined when the call was cancelled while it waited. */
@@ -146,6 +165,11 @@ export class Dispatcher implements Invoker {
     log.add(start, this.#clock.now())
     sink.started(start)
   }
+}
+
+/** Of a streamed body, 0 when its sender did not say. */
+function declaredLength(headers: HeaderList): number {
+  return Number(headers.find(([name]) => name === 'content-length')?.[1] ?? 0)
 }
 
 /** Its start is told as warm: none was made for it. */

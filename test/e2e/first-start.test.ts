@@ -64,6 +64,21 @@ describe('the first start', () => {
     expect((await deployJs(hearth, 'up', UPPER)).status).toBe(200)
   })
 
+  it('refuses a body over the limit of Wasm, declared or not, and says the limit', async () => {
+    const limit = 16 * 1024 * 1024
+    const piece = Buffer.alloc(1024 * 1024)
+    for (const body of [Buffer.alloc(limit + 1), ReadableStream.from(Array<Buffer>(17).fill(piece))]) {
+      const response = await hearth.fn('up', { method: 'POST', body, duplex: 'half' })
+      expect(response.status).toBe(413)
+      expect(await response.json()).toMatchObject({
+        code: 'payload-too-large',
+        limit,
+        detail: expect.stringContaining(`at most ${limit} bytes (the wasm driver)`),
+      })
+    }
+    expect(await (await hearth.fn('up', { method: 'POST', body: 'next' })).text()).toBe('NEXT')
+  })
+
   it('takes a call for later and keeps what came of it', async () => {
     const accepted = await hearth.api('/v1/functions/up/invocations', { method: 'POST', body: 'later' })
     expect(accepted.status).toBe(202)

@@ -45,6 +45,31 @@ test('invoke() refuses a body that is too large for the driver', async () => {
   })
 })
 
+test('invoke() refuses a streamed body that is too large for the driver, declared or not', async () => {
+  const { driver, invoker } = testHouse()
+  Object.assign(driver.capabilities, { maxBodyBytes: 10 })
+  const invocation = invocationOf(versionOf('limits'), '/echo')
+  const streamed = (headers: HeaderList, size: number): typeof invocation => {
+    const body = (async function* () {
+      for (let byte = 0; byte < size; byte++) yield Uint8Array.of(byte)
+    })()
+    return { ...invocation, request: { ...invocation.request, headers, body } }
+  }
+  const declared = invoker.invoke(streamed([['content-length', '11']], 11), new Recorder(), never)
+  await expect(declared).rejects.toMatchObject({
+    code: 'payload-too-large',
+    message: expect.stringMatching(/received 11$/),
+  })
+  expect(driver.created).toBe(0)
+  await expect(invoker.invoke(streamed([], 11), new Recorder(), never)).rejects.toMatchObject({
+    code: 'payload-too-large',
+    message: 'a body for a js function has at most 10 bytes (the fake driver): received more',
+    members: { limit: 10 },
+  })
+  const fits = await invoker.invoke(streamed([], 10), new Recorder(), never)
+  expect(fits.outcome).toEqual({ kind: 'responded', status: 200 })
+})
+
 test('activity() counts starts by kind and keeps the last ten', async () => {
   const { clock, invoker, call } = testHouse()
   const version = versionOf('active')

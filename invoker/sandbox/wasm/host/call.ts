@@ -87,6 +87,7 @@ export class Call {
   /** The whole response at once, and the end of the call when `done`. */
   respond(status: number, headers: Headers, body: Uint8Array, done: boolean): void {
     if (this.#over || this.#responding) return
+    if (body.length > MAX_BODY_BYTES) return this.#failTooLarge()
     if (body.length > INLINE_BYTES) {
       this.giveHead(status, headers)
       void this.giveChunk(body)
@@ -112,7 +113,7 @@ export class Call {
     if (this.#over || this.#endWanted || bytes.length === 0) return undefined
     this.#sentBytes += bytes.length
     if (this.#sentBytes > MAX_BODY_BYTES) {
-      this.fail({ type: 'ResponseTooLarge', message: `a response body has at most ${MAX_BODY_BYTES} bytes` })
+      this.#failTooLarge()
       this.onStop?.()
       return undefined
     }
@@ -166,6 +167,10 @@ export class Call {
     this.#logBytes += payload.length
     this.#send(FrameType.log, FrameFlag.none, payload)
     this.#options.socket.flush()
+  }
+
+  #failTooLarge(): void {
+    this.fail({ type: 'ResponseTooLarge', message: `a response body has at most ${MAX_BODY_BYTES} bytes` })
   }
 
   #flush(): void {

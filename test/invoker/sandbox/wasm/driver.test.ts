@@ -121,10 +121,11 @@ describe('a js function', () => {
     const tooLarge = Buffer.alloc(17 * 1024 * 1024)
     const { outcome } = await sandbox.call('/echo', { method: 'POST', body: tooLarge })
     expect(outcome).toMatchObject({ kind: 'failed', failure: { type: 'RequestTooLarge' } })
-    expect((await sandbox.call('/large')).outcome).toMatchObject({
-      kind: 'failed',
-      failure: { type: 'ResponseTooLarge' },
-    })
+    const large = await sandbox.call('/large')
+    const message = 'a response body has at most 16777216 bytes'
+    expect(large.outcome).toMatchObject({ kind: 'failed', failure: { type: 'ResponseTooLarge', message } })
+    // Known before anything of it was sent: the caller is told by a status.
+    expect(large.head).toBeUndefined()
     expect((await sandbox.call('/')).text).toBe('fine')
   })
 
