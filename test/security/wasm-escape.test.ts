@@ -62,12 +62,17 @@ beforeAll(async () => {
 afterAll(() => workshop[Symbol.asyncDispose]())
 
 describe('hostile glue in a worker', () => {
-  it('finds no file, no process, no network, no environment and no way to code that has them', async () => {
+  it.each([
+    ['a module', false],
+    ['a script', true],
+  ])('that is %s finds no file, process, network, environment or way to code that has them', async (_form, script) => {
     let connections = 0
     const server = createServer(() => (connections += 1))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo
-    const sandbox = await workshop.load(handmade(GLUE.replaceAll('PORT', String(port))))
+    const glue = GLUE.replaceAll('PORT', String(port))
+    const form = script ? `({${glue.replace('export async function', 'async')}})` : glue
+    const sandbox = await workshop.load(handmade(form, script))
     expect(sandbox.loaded).toEqual({ loaded: true })
     const got = JSON.parse((await sandbox.call('/')).text) as Record<string, string>
     expect(Object.keys(got).length).toBe(16)

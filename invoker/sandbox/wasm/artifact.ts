@@ -10,8 +10,10 @@ export interface WasmManifest {
    */
   readonly world: 'function' | 'wasi-http' | 'command'
   readonly engine: 'quickjs' | 'starlingmonkey' | 'none'
-  /** Path of the ES module that jco generated (`instantiate` is its export); empty for `command`. */
+  /** Path of what jco generated (`instantiate` is its export); empty for `command`. */
   readonly glue: string
+  /** Whether the glue is a script whose value has the exports (build/slim-glue.ts). Absent: an ES module. */
+  readonly script?: boolean
   /** Names by which the glue asks for core modules, and their paths in the artifact. For `command` one entry `main`. */
   readonly cores: Readonly<Record<string, string>>
   /** Whether restoring memory and exported globals gives a fresh instance: verified for this engine version. */

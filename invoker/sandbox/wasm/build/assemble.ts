@@ -8,7 +8,7 @@ import { Refusal } from './job.ts'
 export type Artifact = Map<string, Uint8Array>
 
 export interface Parts {
-  readonly manifest: Omit<WasmManifest, 'format' | 'glue' | 'cores'>
+  readonly manifest: Omit<WasmManifest, 'format' | 'glue' | 'script' | 'cores'>
   /** Absent for commands. */
   readonly glue?: string
   /** By the name that the glue asks for. */
@@ -41,7 +41,8 @@ export function assemble({ manifest, glue, cores, memoryMiB, extra = new Map() }
     artifact.set(path, capped)
   }
   if (glue !== undefined) artifact.set(GLUE_PATH, new TextEncoder().encode(glue))
-  const whole: WasmManifest = { format: 1, ...manifest, glue: glue === undefined ? '' : GLUE_PATH, cores: paths }
+  const where = glue === undefined ? { glue: '' } : { glue: GLUE_PATH, script: true }
+  const whole: WasmManifest = { format: 1, ...manifest, ...where, cores: paths }
   artifact.set(MANIFEST_PATH, new TextEncoder().encode(`${JSON.stringify(whole, null, 2)}\n`))
   return artifact
 }

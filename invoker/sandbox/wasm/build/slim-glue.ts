@@ -1,15 +1,24 @@
 // Takes from jco's glue what costs time in every call and is not needed: its debug log and its waits for the allocator
-// of the guest. Then minifies it: every start of a sandbox parses it.
+// of the guest. Then minifies it and makes it a script, whose compiled code can be kept: every start of a sandbox runs
+// it first.
 import { transform } from 'esbuild'
 
 const DEBUG_CALL = '_debugLog('
 /** Strings of the three kinds, and parentheses: all that matters for the end of a call in code without comments. */
 const PIECE = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[^])*`|[()]/g
 
+/** @returns a script whose value is an object of what `glue`, an ES module, exports */
 export async function slimGlue(glue: string): Promise<string> {
   const { code: bare } = await transform(withSyncAllocation(glue), { minifyWhitespace: true, target: 'node26' })
-  const { code } = await transform(withoutDebugLog(bare), { minify: true, target: 'node26' })
-  return code
+  const { code } = await transform(withoutDebugLog(bare), {
+    minify: true,
+    target: 'node26',
+    format: 'iife',
+    globalName: 'glue',
+    // import.meta, where jco would look for core modules that it was not given, becomes an empty object.
+    logLevel: 'silent',
+  })
+  return `(()=>{${code};return glue})()`
 }
 
 /** @param glue without comments. The arguments of the log are dropped with it: objects, and functions without effect. */

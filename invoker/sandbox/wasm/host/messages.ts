@@ -15,6 +15,8 @@ export interface LoadMessage {
   readonly manifest: WasmManifest
   /** Where the glue is; empty for commands. */
   readonly gluePath: string
+  /** The glue compiled, when it is a script that a worker has run before. */
+  readonly glueCode: Uint8Array | undefined
   /** By the names that the glue asks for. */
   readonly modules: ReadonlyMap<string, WebAssembly.Module>
 }
@@ -23,6 +25,12 @@ export interface LoadMessage {
 export interface LoadFailedMessage {
   readonly kind: 'load-failed'
   readonly message: string
+}
+
+/** From a worker, before it says that it has loaded: its glue compiled. No call has run in it yet. */
+export interface GlueCodeMessage {
+  readonly kind: 'glue-code'
+  readonly code: Uint8Array
 }
 
 export type ToWorker = AssignMessage | LoadMessage | LoadFailedMessage

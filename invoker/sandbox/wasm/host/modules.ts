@@ -9,6 +9,9 @@ import { MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
 export interface LoadedArtifact {
   readonly manifest: WasmManifest
   readonly gluePath: string
+  readonly glueCode: Uint8Array | undefined
+  /** To be called with the glue compiled, which the next load is then given. */
+  readonly keepGlueCode: (code: Uint8Array) => void
   readonly modules: ReadonlyMap<string, WebAssembly.Module>
 }
 
@@ -17,11 +20,15 @@ interface CachedModule {
   readonly module: Promise<WebAssembly.Module>
 }
 
+const MAX_GLUE_CODE = 64
+
 export class ModuleCache {
   readonly #limitBytes: number
   /** The least recently used first. */
   readonly #modules = new Map<string, CachedModule>()
   #bytes = 0
+  /** The same for all functions of an engine, and 0.4 MB each. By the digest of the glue. */
+  readonly #glueCode = new Map<string, Uint8Array>()
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes
@@ -39,8 +46,20 @@ export class ModuleCache {
     const modules = await Promise.all(
       Object.entries(manifest.cores).map(async ([name, path]) => [name, await this.#get(need(path))] as const),
     )
-    const gluePath = manifest.glue === '' ? '' : need(manifest.glue).localPath
-    return { manifest, gluePath, modules: new Map(modules) }
+    const glue = manifest.glue === '' ? undefined : need(manifest.glue)
+    return {
+      manifest,
+      gluePath: glue?.localPath ?? '',
+      glueCode: glue === undefined ? undefined : this.#glueCode.get(glue.digest),
+      keepGlueCode: (code) => glue !== undefined && this.#keepGlueCode(glue.digest, code),
+      modules: new Map(modules),
+    }
+  }
+
+  #keepGlueCode(digest: string, code: Uint8Array): void {
+    this.#glueCode.set(digest, code)
+    const [oldest] = this.#glueCode.keys()
+    if (this.#glueCode.size > MAX_GLUE_CODE && oldest !== undefined) this.#glueCode.delete(oldest)
   }
 
   #get(file: LocalFile): Promise<WebAssembly.Module> {

@@ -11,6 +11,7 @@ import { EgressClient } from './egress-client.ts'
 import { CommandGuest } from '../preview1/command.ts'
 import { HttpGuest } from './http-world.ts'
 import { FunctionGuest } from './function-world.ts'
+import { type GlueScript, runGlueScript } from './glue-script.ts'
 import type { Guest, GuestContext, Instantiate } from './guest.ts'
 import { Instances } from './instances.ts'
 import type { LoadFailedMessage, LoadMessage } from './messages.ts'
@@ -20,6 +21,7 @@ export interface SandboxAgentOptions {
   readonly socket: FrameSocket
   readonly channel: number
   readonly importGlue: (path: string) => Promise<unknown>
+  readonly onGlueCode: (code: Uint8Array) => void
 }
 
 export class SandboxAgent {
@@ -27,6 +29,7 @@ export class SandboxAgent {
   readonly #calls = new Map<number, Call>()
   readonly #egress: EgressClient
   #instances: Instances | undefined
+  #glue: GlueScript | undefined
 
   constructor(options: SandboxAgentOptions) {
     this.#options = options
@@ -40,6 +43,9 @@ export class SandboxAgent {
     try {
       const instances = new Instances(await this.#guest(message), policyOf(message))
       await instances.start()
+      const code = this.#glue?.takeCode()
+      if (code !== undefined) this.#options.onGlueCode(code)
+      this.#glue = undefined
       this.#instances = instances
       this.#loaded({ loaded: true })
     } catch (error) {
@@ -76,9 +82,8 @@ export class SandboxAgent {
   }
 
   async #guest(message: LoadMessage): Promise<Guest> {
-    const { manifest, modules, spec, gluePath } = message
-    const glue =
-      gluePath === '' ? undefined : ((await this.#options.importGlue(gluePath)) as { instantiate: Instantiate })
+    const { manifest, modules, spec } = message
+    const glue = (await this.#loadGlue(message)) as { instantiate: Instantiate } | undefined
     const context: GuestContext = {
       manifest,
       modules,
@@ -97,6 +102,13 @@ export class SandboxAgent {
       default:
         return manifest.world satisfies never
     }
+  }
+
+  async #loadGlue({ manifest, gluePath, glueCode }: LoadMessage): Promise<unknown> {
+    if (gluePath === '') return undefined
+    if (manifest.script !== true) return this.#options.importGlue(gluePath)
+    this.#glue = await runGlueScript(gluePath, glueCode)
+    return this.#glue.exports
   }
 
   #loaded(result: LoadResult): void {

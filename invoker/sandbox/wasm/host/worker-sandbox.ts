@@ -6,7 +6,7 @@ import { type Frame, FrameType, splitHead } from '#core/frames'
 import type { Termination } from '../../driver.ts'
 import { FrameSocket } from '../../frame-socket.ts'
 import type { WasmLoadHead } from '../control.ts'
-import type { ToWorker } from './messages.ts'
+import type { GlueCodeMessage, ToWorker } from './messages.ts'
 import type { ModuleCache } from './modules.ts'
 import { PortStream } from './port-stream.ts'
 
@@ -23,6 +23,7 @@ export interface WorkerSandboxOptions {
 export class WorkerSandbox {
   readonly #options: WorkerSandboxOptions
   readonly #socket: FrameSocket
+  #onGlueCode: ((code: Uint8Array) => void) | undefined
   #over = false
 
   constructor(options: WorkerSandboxOptions) {
@@ -32,12 +33,18 @@ export class WorkerSandbox {
     this.#socket = new FrameSocket(stream, {
       // A worker may be anything once its glue has gone astray: it speaks for its own channel only.
       onFrame: (frame) => {
+        // From then on calls run in it, and what it says about its glue is not to be believed.
+        if (frame.type === FrameType.loaded) this.#onGlueCode = undefined
         if (frame.channel === channel) options.onFrame(frame)
         else this.#end({ cause: 'exited', detail: 'the sandbox spoke on a channel of another' })
       },
       onClose: (error) => error !== undefined && this.#end({ cause: 'exited', detail: error.message }),
     })
-    worker.on('message', (message: unknown) => message instanceof ArrayBuffer && stream.receive(message))
+    worker.on('message', (message: ArrayBuffer | GlueCodeMessage) => {
+      if (message instanceof ArrayBuffer) return stream.receive(message)
+      this.#onGlueCode?.(message.code)
+      this.#onGlueCode = undefined
+    })
     worker.on('error', (error) => this.#end(terminationOf(error)))
     worker.on('exit', (code) => this.#end({ cause: 'exited', detail: `exit code ${code}` }))
     this.#post({ kind: 'assign', channel })
@@ -58,7 +65,9 @@ export class WorkerSandbox {
 
   async #load({ spec, files }: WasmLoadHead): Promise<void> {
     try {
-      this.#post({ kind: 'load', spec, ...(await this.#options.modules.load(files)) })
+      const { keepGlueCode, ...loaded } = await this.#options.modules.load(files)
+      if (loaded.glueCode === undefined) this.#onGlueCode = keepGlueCode
+      this.#post({ kind: 'load', spec, ...loaded })
     } catch (error) {
       this.#post({ kind: 'load-failed', message: (error as Error).message })
     }

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 
 import { FrameSocket } from '../../frame-socket.ts'
 import { lockDown } from './lock-down.ts'
-import type { ToWorker } from './messages.ts'
+import type { GlueCodeMessage, ToWorker } from './messages.ts'
 import { PortStream } from './port-stream.ts'
 import { SandboxAgent } from './sandbox-agent.ts'
 
@@ -24,6 +24,7 @@ port.on('message', (message: ArrayBuffer | ToWorker) => {
       socket,
       channel: message.channel,
       importGlue: (path) => importGlue(pathToFileURL(path).href),
+      onGlueCode: (code) => port.postMessage({ kind: 'glue-code', code } satisfies GlueCodeMessage),
     })
     return
   }

@@ -124,10 +124,11 @@ export class LoadedSandbox {
   }
 }
 
-/** An artifact of glue written by hand: what an attacker would want jco to generate. */
-export function handmade(glue: string): FileSet {
+/** An artifact of glue written by hand, a module or a script: what an attacker would want jco to generate. */
+export function handmade(glue: string, script = false): FileSet {
   const manifest = {
     format: 1,
+    script,
     world: 'function',
     engine: 'quickjs',
     glue: 'component.js',
