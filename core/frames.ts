@@ -14,7 +14,8 @@
 //   ready   JSON of ReadyHead, call 0, once
 //   loaded  JSON of LoadResult (invoker/sandbox/driver.ts), call 0, once
 //   head    u32 length + JSON of ResponseHead, then the first bytes of the body; END when they are all of it
-//   failure JSON of FunctionFailure; ends the call, in mid-response too
+//   failure JSON of FunctionFailure; ends the call, in mid-response too. Of call 0: an error that nobody caught ends the
+//           sandbox; a call whose end comes after it is over when the sandbox is gone
 //   body    of call 0, after loaded, where the head of load had `compiles`: a pack (core/pack.ts) of what compiling gave,
 //           END with the last; not limited by a window
 //   done    empty, or JSON of CallEnd: the call is over and its log lines are sent (where no

@@ -78,6 +78,8 @@ export interface Sandbox extends AsyncDisposable {
   readonly id: SandboxId
   /** Resolves once, when the sandbox has ended, for whatever reason. Never rejects. */
   readonly ended: Promise<Termination>
+  /** Resolves before `ended`, as soon as it is known that it takes no more calls. Where the driver learns of it. */
+  readonly ending?: Promise<void>
   /** Gives it code. At most once in its life. */
   load(code: Code, signal: AbortSignal): Promise<LoadResult>
   /**

@@ -61,6 +61,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     this.#options = options
     this.#rest = new Rest(sandbox)
     this.#deadlines = new Deadlines(options.clock, this.#calls)
+    void sandbox.ending?.then(() => this.#ending())
     void sandbox.ended.then((termination) => this.#ended(termination))
   }
 
@@ -225,10 +226,11 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
 
   #settled(call: RunningCall, outcome: Outcome): void {
     call.settle(outcome)
-    this.#becameQuiet(call)
     // A sandbox that lost a call is not trusted with another one; its neighbours may finish.
     if (outcome.kind === 'exited' || outcome.kind === 'out-of-memory') this.drain()
     else if (this.#is('draining') && this.#running() === 0) this.#kill()
+    // Last: whoever is told of a free slot may give it to a call at once.
+    this.#becameQuiet(call)
   }
 
   #becameQuiet(call: RunningCall): void {
@@ -267,6 +269,11 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     for (const call of this.#calls) call.settle(forTheRunning)
     this.onChange?.()
     void this.#dispose()
+  }
+
+  /** How a sandbox ends that has no code yet, its `load` tells. */
+  #ending(): void {
+    if (this.#is('ready')) this.drain()
   }
 
   #ended(termination: Termination): void {

@@ -8,7 +8,7 @@ import type { Outcome } from '#core/outcome'
 import type { LoadResult, StopSignal } from './driver.ts'
 import type { FrameSocket } from './frame-socket.ts'
 import { LinkCall } from './link-call.ts'
-import { readLoadResult, readLog } from './link-messages.ts'
+import { readFailure, readLoadResult, readLog } from './link-messages.ts'
 
 export interface LinkOptions {
   readonly socket: FrameSocket
@@ -23,6 +23,8 @@ export interface LinkOptions {
 export class SandboxLink {
   /** Rejects when the link closes first. */
   readonly ready: Promise<ReadyHead>
+  /** Resolves when the sandbox takes no more calls: it is about to end, or the link is closed. */
+  readonly ending: Promise<void>
   readonly #socket: FrameSocket
   readonly #channel: number
   readonly #onViolation: (error: FrameError) => void
@@ -30,6 +32,9 @@ export class SandboxLink {
   readonly #calls = new Map<number, LinkCall>()
   readonly #pings: ((answered: boolean) => void)[] = []
   #ready = Promise.withResolvers<ReadyHead>()
+  readonly #ending = Promise.withResolvers<void>()
+  readonly #gone = Promise.withResolvers<void>()
+  #uncaught: string | undefined
   #compiled: { pieces: Buffer[]; left: number; resolve: (pack: Buffer | undefined) => void } | undefined
   #loading: { sink: ResponseSink | undefined; resolve: (result: LoadResult | undefined) => void } | undefined
   #nextCall = 0
@@ -42,6 +47,12 @@ export class SandboxLink {
     this.#clock = clock
     this.ready = this.#ready.promise
     this.ready.catch(() => {})
+    this.ending = this.#ending.promise
+  }
+
+  /** The type of the error that ends the sandbox, when there is one that nobody caught. */
+  get uncaught(): string | undefined {
+    return this.#uncaught
   }
 
   /** Takes a frame of this channel. */
@@ -60,6 +71,8 @@ export class SandboxLink {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#ending.resolve()
+    this.#gone.resolve()
     this.#ready.reject(new Error('the sandbox ended before it was ready'))
     this.#loading?.resolve(undefined)
     this.#compiled?.resolve(undefined)
@@ -115,7 +128,9 @@ export class SandboxLink {
         onSettled: (outcome) => {
           this.#calls.delete(number)
           signal.removeEventListener('abort', onAbort)
-          resolve(outcome)
+          // Its slot must not go to another call before the sandbox is gone.
+          const last = this.#uncaught !== undefined && !this.#closed
+          resolve(last ? this.#gone.promise.then(() => outcome) : outcome)
         },
       })
       this.#calls.set(number, call)
@@ -178,6 +193,9 @@ export class SandboxLink {
       case FrameType.log:
         this.#loading?.sink?.log(readLog(frame.payload))
         return
+      case FrameType.failure:
+        this.#uncaught ??= readFailure(parseJson(frame.payload)).type
+        return this.#ending.resolve()
       default:
         throw new FrameError(`a sandbox does not send frames of type ${frame.type} outside of a call`)
     }

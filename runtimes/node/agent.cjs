@@ -4,7 +4,7 @@
 const fs = require('node:fs')
 const net = require('node:net')
 
-const { describeError } = require('./call.cjs')
+const { describeError, failureOf } = require('./call.cjs')
 const { currentCall, captureOutput, STDERR } = require('./output.cjs')
 const { Rehearsal } = require('./rehearsal.cjs')
 const { Server } = require('./serve.cjs')
@@ -34,7 +34,7 @@ process.on('exit', () => {
 })
 installWeb()
 
-/** As Node would: say it and end with code 1; but the call that it belongs to is told first. */
+/** As Node would: say it and end with code 1; but first that it ends, so that no call comes, and what became of the call at fault. */
 function onUncaught(error) {
   // The user's own handlers decide then.
   if (process.listenerCount('uncaughtException') > 1) return
@@ -42,6 +42,7 @@ function onUncaught(error) {
   const call = currentCall.getStore() ?? (calls.size === 1 ? calls.values().next().value : undefined)
   const lines = call?.lines ?? outside
   lines.line(STDERR, text)
+  wire.send(TYPE.failure, 0, JSON.stringify(failureOf(error)))
   call?.abandon(error)
   try {
     fs.writeSync(2, `${text}\n`)

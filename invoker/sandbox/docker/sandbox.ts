@@ -56,6 +56,7 @@ export interface DockerSandboxParts {
 export class DockerSandbox implements Sandbox {
   readonly id: SandboxId
   readonly ended: Promise<Termination>
+  readonly ending: Promise<void>
   readonly #parts: DockerSandboxParts
   readonly #ended = Promise.withResolvers<Termination>()
   /** 0 until it is known. */
@@ -69,6 +70,7 @@ export class DockerSandbox implements Sandbox {
   constructor(parts: DockerSandboxParts) {
     this.id = parts.id
     this.ended = this.#ended.promise
+    this.ending = parts.link.ending
     this.#parts = parts
     void parts.disconnected.then(() => this.#onDisconnected())
     this.#pidKnown = this.#findPid()
@@ -140,7 +142,10 @@ export class DockerSandbox implements Sandbox {
     const { container, link, lastWords, terminations } = this.#parts
     link.close()
     if (this.#disposal !== undefined) return
-    this.#ended.resolve(await terminations.classify(container.id, () => lastWords.text))
+    const end = await terminations.classify(container.id, () => lastWords.text)
+    const named = end.cause === 'exited' && link.uncaught !== undefined
+    // Its type and not its message: callers see it.
+    this.#ended.resolve(named ? { ...end, detail: `${end.detail} after an uncaught ${link.uncaught}` } : end)
   }
 
   async #dispose(): Promise<void> {

@@ -211,6 +211,25 @@ describe('a guarded sandbox', () => {
     expect(bench.driver.sandboxes.size).toBe(0)
   })
 
+  test('takes no call once the sandbox says that it will end, and its calls end with it', async () => {
+    const bench = await ready()
+    const ending = Promise.withResolvers<void>()
+    const sandbox = Object.assign(await bench.driver.create(bench.version.spec, never()), { ending: ending.promise })
+    const options = { clock: bench.clock, maxConcurrency: 4, memoryMiB: 100, stopGraceMs: 200, probeMs: 100 }
+    const guard = new GuardedSandbox(sandbox, options)
+    const { function: name, number, spec } = bench.version
+    const loading = guard.load({ function: name, version: number, spec, files: [] }, 5000, never())
+    await bench.clock.pass(0)
+    await loading
+    const call = guard.invoke(invocationOf(bench.version, '/hang'), new Recorder(), never(), () => undefined)
+    ending.resolve()
+    await settle()
+    expect(guard.leaving).toBe(true)
+    ;(sandbox as unknown as FakeSandbox).die({ cause: 'exited', detail: 'exit code 1' })
+    await bench.clock.pass(100)
+    expect(await call).toEqual({ kind: 'exited', detail: 'exit code 1' })
+  })
+
   test('gives slots back only when the disposal is over', async () => {
     const bench = await ready({ disposeMs: 400 })
     bench.call('/hang')

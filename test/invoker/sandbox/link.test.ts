@@ -223,6 +223,24 @@ describe('SandboxLink.invoke()', () => {
     expect(await link.invoke(invocation(), new RecordingSink(), never)).toBeUndefined()
   })
 
+  it('holds back the end of a call whose error ends the sandbox until that is gone', async () => {
+    const failure = Buffer.from('{"type":"RangeError","message":"m"}')
+    const { link, peer } = connect((frame, other) => {
+      if (frame.type !== FrameType.invoke || frame.call === 1) return
+      other.send(header(FrameType.failure, 0), failure)
+      other.send(header(FrameType.failure, frame.call, FrameFlag.done), failure)
+    })
+    const beside = link.invoke(invocation(), new RecordingSink(), never)
+    let over = false
+    const failed = link.invoke(invocation(), new RecordingSink(), never).finally(() => (over = true))
+    await link.ending
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([over, link.uncaught]).toEqual([false, 'RangeError'])
+    peer.close()
+    expect(await failed).toMatchObject({ kind: 'failed', failure: { type: 'RangeError', message: 'm' } })
+    expect(await beside).toBeUndefined()
+  })
+
   it('drops the output of a call over the limit and says so once', async () => {
     const text = Buffer.alloc(9 + 600_000, 'a')
     text.writeDoubleLE(1, 0)

@@ -151,8 +151,9 @@ await describeWithDocker('the node agent in a container', (get) => {
     const { outcome, logs } = await running.call({ target: '/throws' })
     expect(outcome).toMatchObject({ kind: 'failed', failure: { type: 'TypeError', message: 'too late' } })
     expect(logs).toEqual([expect.stringMatching(/^stderr: Uncaught TypeError: too late\n/)])
-    expect((await beside).outcome).toEqual({ kind: 'exited', detail: 'exit code 1' })
-    expect(await running.sandbox.ended).toEqual({ cause: 'exited', detail: 'exit code 1' })
+    const detail = 'exit code 1 after an uncaught TypeError'
+    expect((await beside).outcome).toEqual({ kind: 'exited', detail })
+    expect(await running.sandbox.ended).toEqual({ cause: 'exited', detail })
   })
 
   test('gives an unhandled rejection to its call', async () => {

@@ -1,0 +1,63 @@
+// Code that ends its own container: the call at fault learns why, and the next one, however soon, gets another container.
+import { expect, test } from 'vitest'
+
+import { type Fixture, World } from '#test/contract/world'
+
+import { codeFiles, describeWithDocker } from './daemon.ts'
+
+const NODE = `import { setTimeout as sleep } from 'node:timers/promises'
+const throwSoon = () => setTimeout(() => { throw new RangeError('nobody cared') }, 5)
+const acts = {
+  '/reject': () => void Promise.reject(new RangeError('nobody cared')),
+  '/timer': throwSoon,
+  '/answered': (ctx) => ctx.waitUntil(sleep(1000, throwSoon())),
+  '/exit': () => setTimeout(() => process.exit(3), 5),
+  '/wait': () => sleep(10_000),
+}
+export default { async fetch(request, env, ctx) {
+  const { pathname } = new URL(request.url)
+  await acts[pathname]?.(ctx)
+  if (pathname !== '/answered' && pathname !== '/hello') await sleep(1000)
+  return new Response('hello')
+} }`
+const PYTHON = `import asyncio, sys
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    if scope["path"] == "/exit":
+        await asyncio.sleep(0.005)
+        sys.exit(3)
+    if scope["path"] == "/wait":
+        await asyncio.sleep(10)
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"hello"})
+`
+
+const fixtures: Record<'node' | 'python', Fixture> = {
+  node: { name: 'node', spec: { runtime: 'node' }, artifact: async () => codeFiles({ 'index.mjs': NODE }) },
+  python: { name: 'python', spec: { runtime: 'python' }, artifact: async () => codeFiles({ 'main.py': PYTHON }) },
+}
+const failure = { type: 'RangeError', message: 'nobody cared', stack: expect.stringContaining('/fn/index.mjs') }
+const uncaught = 'exit code 1 after an uncaught RangeError'
+
+await describeWithDocker('a container that its code ends', (get) => {
+  test.each([
+    ['node', '/reject', { kind: 'failed', failure }, uncaught],
+    ['node', '/timer', { kind: 'failed', failure }, uncaught],
+    ['node', '/answered', { kind: 'responded', status: 200 }, uncaught],
+    ['node', '/exit', { kind: 'exited', detail: 'exit code 3' }, 'exit code 3'],
+    ['python', '/exit', { kind: 'exited', detail: 'exit code 3' }, 'exit code 3'],
+  ] as const)('%s %s: no other call is lost but those under way', async (runtime, target, outcome, detail) => {
+    await using world = await World.open(get().driver, fixtures[runtime])
+    for (const concurrency of [1, 8]) {
+      const version = await world.deploy({ concurrency })
+      for (let round = 0; round < 3; round++) {
+        await world.call(version, '/hello')
+        const beside = concurrency === 1 ? undefined : world.call(version, '/wait')
+        expect((await world.call(version, target)).completion.outcome).toMatchObject(outcome)
+        expect((await world.call(version, '/hello')).text).toBe('hello')
+        if (beside !== undefined) expect((await beside).completion.outcome).toEqual({ kind: 'exited', detail })
+      }
+    }
+  })
+})
