@@ -11,7 +11,7 @@ export function failureOf(thrown: unknown): Failure {
   try {
     const { name, message, stack } = (thrown instanceof Error ? thrown : {}) as Partial<Error>
     return {
-      name: text(name, typeof thrown === 'object' && thrown !== null ? 'Error' : typeof thrown),
+      name: text(name, thrown === null ? 'null' : typeof thrown === 'object' ? 'Error' : typeof thrown),
       message: text(message, describe(thrown)),
       stack: text(stack, ''),
     }

@@ -34,6 +34,18 @@ const paths = {
   '/throw-text': () => {
     throw 'just text'
   },
+  '/throw-null': () => {
+    throw null
+  },
+  '/bomb': () => {
+    const many = new Map()
+    for (let i = 0; ; i++) many.set('key ' + i, { i, list: [i, i, i] })
+  },
+  '/small-objects': async () => {
+    await null
+    const many = []
+    for (;;) many.push(() => many)
+  },
   '/number': () => 42,
   '/reject': () => Promise.reject(new RangeError('later')),
   '/timers': () => {
@@ -169,12 +181,19 @@ describe('a fetch handler on QuickJS', () => {
   it.each([
     ['/throw', { type: 'Custom', message: 'lone \ufffd surrogate' }],
     ['/throw-text', { type: 'string', message: 'just text' }],
+    ['/throw-null', { type: 'null', message: 'null' }],
     ['/number', { type: 'TypeError', message: 'the fetch handler must return a Response: received number' }],
     ['/reject', { type: 'RangeError', message: 'later' }],
     ['/stream-breaks', { type: 'RangeError', message: 'broke' }],
   ])('says what %s threw, and answers the next call', async (path, failure) => {
     expect((await sandbox.call(path)).outcome).toMatchObject({ kind: 'failed', failure })
     expect((await sandbox.call('/names')).outcome).toEqual({ kind: 'responded', status: 200 })
+  })
+
+  it.each(['/bomb', '/small-objects'])('runs out of memory in %s, and answers the next call', async (path) => {
+    const loaded = await workshop.load(fetchFiles)
+    expect((await loaded.call(path)).outcome).toEqual({ kind: 'out-of-memory', limitMiB: 64 })
+    expect((await loaded.call('/names')).outcome).toEqual({ kind: 'responded', status: 200 })
   })
 
   it('ends with its calls: timers do not outlive them', async () => {

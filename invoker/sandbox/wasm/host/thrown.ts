@@ -31,6 +31,9 @@ export function endOf(
 ): CallEnd | undefined {
   if (thrown instanceof GuestExit) return { kind: 'exited', detail: thrown.message }
   if (failure.type === 'InternalError' && failure.message === 'out of memory') return { kind: 'out-of-memory' }
+  // QuickJS throws null when there is not even the memory for an error.
+  const full = memory.bytes > (memory.limitMiB * MIB * 7) / 8
+  if (full && failure.type === 'null') return { kind: 'out-of-memory' }
   if (!(thrown instanceof WebAssembly.RuntimeError)) return undefined
   // A guest that cannot have more memory aborts. Nothing says why; having most of what it may have is the sign of it.
   if (memory.bytes > (memory.limitMiB * MIB) / 2 && /unreachable/.test(thrown.message)) return { kind: 'out-of-memory' }

@@ -54,6 +54,12 @@ describe('endOf()', () => {
     expect(end({ name: 'InternalError', message: 'out of memory' })).toEqual({ kind: 'out-of-memory' })
   })
 
+  it('takes a null for a lack of memory when there is none left, else for what the user threw', () => {
+    const thrown = { name: 'null', message: 'null', stack: '' }
+    expect(end(thrown, full)).toEqual({ kind: 'out-of-memory' })
+    expect(end(thrown)).toBeUndefined()
+  })
+
   it('names an exit code', () => {
     expect(end(new GuestExit(7))).toEqual({ kind: 'exited', detail: 'exit code 7' })
   })
