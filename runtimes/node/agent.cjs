@@ -30,7 +30,7 @@ process.on('uncaughtException', onUncaught)
 process.on('exit', () => {
   outside.close()
   for (const call of calls.values()) call.lines.close()
-  wire.flush()
+  wire.flushNow()
 })
 installWeb()
 

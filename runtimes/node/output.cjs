@@ -8,6 +8,9 @@ const { TYPE } = require('./wire.cjs')
 
 /** Longer texts are cut into several lines. */
 const LINE_BYTES = 65_536
+/** The invoker keeps no more of a call's output (MAX_LOG_BYTES): what comes after is not worth sending. */
+const MOST_BYTES = 1_048_576
+const HEAD_BYTES = 9
 const STDOUT = 1
 const STDERR = 2
 
@@ -19,6 +22,7 @@ class Lines {
   #wire
   #call
   #open = ['', '', '']
+  #sent = 0
 
   constructor(wire, call) {
     this.#wire = wire
@@ -35,13 +39,24 @@ class Lines {
 
   /** One log line, whatever is in it. */
   line(stream, text) {
-    const head = Buffer.alloc(9)
-    head.writeDoubleLE(Date.now())
-    head[8] = stream
+    const at = Date.now()
     for (let offset = 0; offset === 0 || offset < text.length; offset += LINE_BYTES) {
-      const piece = Buffer.from(text.slice(offset, offset + LINE_BYTES))
-      this.#wire.send(TYPE.log, this.#call, Buffer.concat([head, piece]))
+      if (this.#sent > MOST_BYTES && this.#call !== 0) return
+      const piece = text.length <= LINE_BYTES ? text : text.slice(offset, offset + LINE_BYTES)
+      const size = HEAD_BYTES + Buffer.byteLength(piece)
+      this.#sent += size
+      const payload = Buffer.allocUnsafe(size)
+      payload.writeDoubleLE(at)
+      payload[8] = stream
+      payload.utf8Write(piece, HEAD_BYTES)
+      this.#send(payload)
     }
+  }
+
+  /** The output of a call at once: what comes just before it spins or takes all memory is what explains it. */
+  #send(payload) {
+    if (this.#call === 0) this.#wire.send(TYPE.log, 0, payload)
+    else this.#wire.sendNow(TYPE.log, this.#call, payload)
   }
 
   /** Sends what has no line end. */

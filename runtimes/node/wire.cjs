@@ -1,5 +1,7 @@
 'use strict'
-// Frames over the socket to the invoker: core/frames.ts has the format. Written once per turn of the event loop.
+// Frames over the socket to the invoker: core/frames.ts has the format. Written once per turn of the event loop, or at once.
+// Taken now: a function may put its own in its place.
+const { writeSync } = require('node:fs')
 
 const TYPE = {
   ready: 1,
@@ -28,6 +30,8 @@ const SLAB_BYTES = 65_536
 /** Longer payloads are handed to the socket as they are. */
 const COPY_BYTES = 8_192
 const NOTHING = Buffer.alloc(0)
+/** How long a full socket is waited for. */
+const STALL_MS = 1_000
 
 class Wire {
   #socket
@@ -40,7 +44,10 @@ class Wire {
   #used = 0
   #out = []
   #scheduled = false
-  #flush = () => this.flush()
+  #flush = () => {
+    this.#scheduled = false
+    this.flush()
+  }
 
   /** @param onFrame (kind, call, payload): the payload may be kept */
   constructor(socket, onFrame) {
@@ -50,7 +57,20 @@ class Wire {
   }
 
   /** @param body bytes or text; @param head JSON that goes in front of the body with its length */
-  send(kind, call, body = NOTHING, head) {
+  send(kind, call, body, head) {
+    this.#append(kind, call, body, head)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#flush)
+  }
+
+  /** As send, but it and all before it have left the process by then: the event loop may never turn again. */
+  sendNow(kind, call, body) {
+    this.#append(kind, call, body)
+    this.flushNow()
+  }
+
+  #append(kind, call, body = NOTHING, head) {
     const text = typeof body === 'string'
     const bodyBytes = text ? Buffer.byteLength(body) : body.length
     const headBytes = head === undefined ? 0 : Buffer.byteLength(head)
@@ -72,9 +92,6 @@ class Wire {
       this.#closeSlice()
       this.#out.push(body)
     }
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(this.#flush)
   }
 
   /** Resolves when a slow reader has caught up, so that a fast writer does not fill the memory. */
@@ -83,13 +100,10 @@ class Wire {
     return new Promise((resolve) => this.#socket.once('drain', resolve))
   }
 
-  /** Hands everything to the kernel now: what is called before the process ends. */
+  /** Hands everything to the socket, which keeps what the kernel does not take until the event loop turns. */
   flush() {
-    this.#scheduled = false
-    this.#closeSlice()
-    const out = this.#out
-    this.#out = []
-    if (this.#socket.destroyed || out.length === 0) return
+    const out = this.#take()
+    if (out.length === 0) return
     if (out.length === 1) {
       this.#socket.write(out[0])
       return
@@ -97,6 +111,22 @@ class Wire {
     this.#socket.cork()
     for (const piece of out) this.#socket.write(piece)
     this.#socket.uncork()
+  }
+
+  /** Hands everything to the kernel, and waits for it a while: also what is called before the process ends. */
+  flushNow() {
+    for (const piece of this.#take()) {
+      // What the socket keeps already must go first.
+      const offset = this.#socket.writableLength === 0 ? writeNow(this.#socket._handle?.fd, piece) : 0
+      if (offset < piece.length) this.#socket.write(piece.subarray(offset))
+    }
+  }
+
+  #take() {
+    this.#closeSlice()
+    const out = this.#out
+    this.#out = []
+    return this.#socket.destroyed ? [] : out
   }
 
   #reserve(bytes) {
@@ -122,12 +152,12 @@ class Wire {
     this.#have += chunk.length
     if (this.#have < this.#need) return
     const bytes = this.#parts.length === 1 ? chunk : Buffer.concat(this.#parts, this.#have)
-    const rest = bytes.subarray(this.#take(bytes))
+    const rest = bytes.subarray(this.#cut(bytes))
     this.#parts = rest.length === 0 ? [] : [rest]
     this.#have = rest.length
   }
 
-  #take(bytes) {
+  #cut(bytes) {
     let offset = 0
     this.#need = HEADER_BYTES
     while (bytes.length - offset >= HEADER_BYTES) {
@@ -142,6 +172,21 @@ class Wire {
     }
     return offset
   }
+}
+
+/** Gives how many bytes went. */
+function writeNow(fd, bytes) {
+  let offset = 0
+  for (let waited = 0; offset < bytes.length && waited < STALL_MS;) {
+    try {
+      offset += writeSync(fd, bytes, offset)
+    } catch (error) {
+      if (error.code !== 'EAGAIN') break
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      waited++
+    }
+  }
+  return offset
 }
 
 module.exports = { Wire, TYPE, FLAG, TYPE_MASK, PROTOCOL, INLINE_BYTES, WINDOW_BYTES, CHUNK_BYTES, NOTHING }

@@ -172,6 +172,36 @@ await describeWithDocker('the node agent in a container', (get) => {
     expect(logs).toEqual(['stdout: last words', 'stdout: half'])
   })
 
+  test('delivers what was written before code that never yields, however much it is', async () => {
+    await using running = await start({
+      'index.mjs': `export default { async fetch(request) {
+        await new Promise(setImmediate)
+        for (let line = 0; line < 5_000; line++) console.log('line', line)
+        console.error('x'.repeat(100_000))
+        for (;;);
+      } }`,
+    })
+    const call = running.call()
+    await expect.poll(() => running.sandbox.responsive(500), { timeout: 10_000 }).toBe(false)
+    await running.sandbox[Symbol.asyncDispose]()
+    const { logs } = await call
+    expect(logs.slice(0, 5_000)).toEqual(Array.from({ length: 5_000 }, (_, line) => `stdout: line ${line}`))
+    expect(logs.slice(5_000).map((text) => text.length - 'stderr: '.length)).toEqual([65_536, 100_000 - 65_536])
+  })
+
+  test('survives code that writes without end', async () => {
+    await using running = await start(
+      { 'index.mjs': `export default { fetch() { for (;;) console.log('x'.repeat(1000)) } }` },
+      { memoryMiB: 128 },
+    )
+    const call = running.call()
+    expect(await running.sandbox.responsive(3_000)).toBe(false)
+    await running.sandbox[Symbol.asyncDispose]()
+    const { outcome, logs } = await call
+    expect(outcome.kind).toBe('exited')
+    expect(logs.at(-1)).toBe('stdout: [output after 1048576 bytes dropped]')
+  })
+
   test('reports a full V8 heap as out of memory', async () => {
     await using running = await start(
       { 'index.mjs': `export default { fetch() { const kept = []; for (;;) kept.push({ a: [kept.length] }) } }` },

@@ -13,6 +13,12 @@ const acts = {
   '/answered': (ctx) => ctx.waitUntil(sleep(1000, throwSoon())),
   '/exit': () => setTimeout(() => process.exit(3), 5),
   '/wait': () => sleep(10_000),
+  '/loop': () => { console.log('before'); while (true); },
+  '/bomb': () => {
+    const kept = []
+    console.log('before')
+    while (true) kept.push({ s: 'x' + kept.length, y: [1, 2, 3] })
+  },
 }
 export default { async fetch(request, env, ctx) {
   const { pathname } = new URL(request.url)
@@ -27,6 +33,15 @@ async def app(scope, receive, send):
     if scope["path"] == "/exit":
         await asyncio.sleep(0.005)
         sys.exit(3)
+    if scope["path"] == "/loop":
+        print("before")
+        while True:
+            pass
+    if scope["path"] == "/bomb":
+        print("before")
+        kept = []
+        while True:
+            kept.append({"s": "x" + str(len(kept)), "y": [1, 2, 3]})
     if scope["path"] == "/wait":
         await asyncio.sleep(10)
     await send({"type": "http.response.start", "status": 200})
@@ -60,4 +75,21 @@ await describeWithDocker('a container that its code ends', (get) => {
       }
     }
   })
+
+  test.each([
+    ['node', '/loop', 500, { kind: 'timed-out', limitMs: 500 }],
+    ['node', '/bomb', 10_000, { kind: 'out-of-memory', limitMiB: 128 }],
+    ['python', '/loop', 500, { kind: 'timed-out', limitMs: 500 }],
+    ['python', '/bomb', 10_000, { kind: 'out-of-memory', limitMiB: 128 }],
+  ] as const)(
+    '%s %s: what it wrote before is kept, and the next call works',
+    async (runtime, target, timeoutMs, end) => {
+      await using world = await World.open(get().driver, fixtures[runtime])
+      const version = await world.deploy({ timeoutMs, memoryMiB: 128 })
+      const { completion, logs } = await world.call(version, target)
+      expect(completion.outcome).toEqual(end)
+      expect(logs.map(({ text }) => text)).toEqual(['before'])
+      expect((await world.call(version, '/hello')).text).toBe('hello')
+    },
+  )
 })
