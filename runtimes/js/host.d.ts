@@ -15,6 +15,11 @@ declare module 'hearth:js/host@0.1.0' {
     readonly headers: readonly (readonly [string, string])[]
     readonly body: Uint8Array
   }
+  interface HostFetched extends HostResponse {
+    readonly url: string
+    readonly redirected: boolean
+  }
+  type Redirect = 'follow' | 'manual' | 'error'
   /** A future of the component model: not thenable, read once. */
   interface HostFuture<T> {
     read(): Promise<T>
@@ -23,14 +28,14 @@ declare module 'hearth:js/host@0.1.0' {
     /** Gives the handle back. Not while a read is under way. */
     drop(): void
   }
-  type FetchResult = { readonly tag: 'ok'; readonly val: HostResponse } | { readonly tag: 'err'; readonly val: string }
+  type FetchResult = { readonly tag: 'ok'; readonly val: HostFetched } | { readonly tag: 'err'; readonly val: string }
   const host: {
     log(call: number, level: number, message: string): void
     random(count: number): Uint8Array
     now(): number
     environment(): [string, string][]
     sleep(ms: number): HostFuture<number>
-    fetch(outgoing: HostRequest): HostFuture<FetchResult>
+    fetch(outgoing: HostRequest, redirect: Redirect): HostFuture<FetchResult>
     emitHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
     emitChunk(call: number, bytes: Uint8Array): void
     emitEnd(call: number): void
@@ -42,5 +47,5 @@ declare module 'hearth:js/host@0.1.0' {
   export function emitHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
   export function emitChunk(call: number, bytes: Uint8Array): void
   export function emitEnd(call: number): void
-  export type { FetchResult, HostFuture, HostRequest, HostResponse }
+  export type { FetchResult, HostFetched, HostFuture, HostRequest, HostResponse, Redirect }
 }

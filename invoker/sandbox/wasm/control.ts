@@ -24,19 +24,28 @@ export interface WasmLoadHead {
   readonly files: readonly LocalFile[]
 }
 
+/** What becomes of a redirect: it is followed, given to the guest, or an error. */
+export type Redirect = 'follow' | 'manual' | 'error'
+
 export interface EgressHead {
   readonly method: string
   readonly url: string
   readonly headers: readonly (readonly [string, string])[]
-  /** Whether redirects are followed, as fetch does, or given to the guest. */
-  readonly redirect: 'follow' | 'manual'
+  readonly redirect: Redirect
 }
 
 /** Most requests of a sandbox that are under way at the same time. */
 export const MAX_EGRESS_REQUESTS = 64
 
 export type EgressAnswer =
-  | { readonly ok: true; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
+  | {
+      readonly ok: true
+      readonly status: number
+      readonly headers: readonly (readonly [string, string])[]
+      /** Where it came from in the end, without a fragment. */
+      readonly url: string
+      readonly redirected: boolean
+    }
   | { readonly ok: false; readonly message: string }
 
 /** Most bytes of an egress body, either way: it travels in one frame. */

@@ -106,13 +106,15 @@ export class EgressGate implements Disposable {
       const response = await this.#send(hop, await this.#judge(hop.url, rules), signal)
       const { statusCode: status = 0 } = response
       const { location } = response.headers
-      if (first.redirect === 'follow' && REDIRECTS.has(status) && location !== undefined) {
+      if (first.redirect !== 'manual' && REDIRECTS.has(status) && location !== undefined) {
         response.destroy()
+        if (first.redirect === 'error') throw new Error(`redirected to ${location}, which redirect: "error" forbids`)
         hop = redirected(hop, status, location)
         continue
       }
       const { body, headers } = await decodeBody(response, this.#limits.maxBytes)
-      return { answer: { ok: true, status, headers }, body }
+      const url = hop.url.href.replace(/#.*$/s, '')
+      return { answer: { ok: true, status, headers, url, redirected: hops > 0 }, body }
     }
     throw new Error(`more than ${this.#limits.maxRedirects} redirects`)
   }

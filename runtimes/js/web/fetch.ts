@@ -1,9 +1,9 @@
-// fetch, by the host: it applies the egress policy, follows redirects and buffers the answer.
-import host from 'hearth:js/host@0.1.0'
+// fetch, by the host: it applies the egress policy, follows redirects or does not, and buffers the answer.
+import host, { type HostFetched } from 'hearth:js/host@0.1.0'
 
 import { hostValue, requireLive } from '../calls.ts'
 import { bodyInMemory, takeBody } from './body.ts'
-import { Headers, trustedHeaders } from './headers.ts'
+import { trustedHeaders } from './headers.ts'
 import { Request, type RequestInit } from './request.ts'
 import { Response } from './response.ts'
 
@@ -27,11 +27,10 @@ export async function fetch(input: unknown, init?: RequestInit): Promise<Respons
     attempt: 0,
     deadline: 0,
   }
-  const answered = hostValue(host.fetch(outgoing))
+  const answered = hostValue(host.fetch(outgoing, request.redirect))
   const result = await Promise.race([answered, rejectedOnAbort(signal)])
-  if (result.tag === 'err') throw new TypeError(`fetch failed: ${result.val}`)
-  const { status, headers, body: bytes } = result.val
-  return responseOf(status, trustedHeaders(headers, true), bytes, request.url)
+  if (result.tag === 'err') throw new TypeError(result.val)
+  return responseOf(result.val)
 }
 
 function rejectedOnAbort(signal: Request['signal']): Promise<never> {
@@ -40,7 +39,7 @@ function rejectedOnAbort(signal: Request['signal']): Promise<never> {
 
 const NULL_BODY = [204, 205, 304]
 
-function responseOf(status: number, headers: Headers, bytes: Uint8Array, url: string): Response {
-  const response = new Response(NULL_BODY.includes(status) ? null : bytes, { status })
-  return Object.assign(response, { headers, url })
+function responseOf({ status, headers, body, url, redirected }: HostFetched): Response {
+  const response = new Response(NULL_BODY.includes(status) ? null : body, { status })
+  return Object.assign(response, { headers: trustedHeaders(headers, true), url, redirected })
 }

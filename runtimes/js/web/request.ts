@@ -1,5 +1,5 @@
 // Request of the Fetch standard.
-import type { HostRequest } from 'hearth:js/host@0.1.0'
+import type { HostRequest, Redirect } from 'hearth:js/host@0.1.0'
 
 import { Body, cloneBody, takeBody, type BodyInit } from './body.ts'
 import { AbortController, type AbortSignal } from './events.ts'
@@ -11,10 +11,11 @@ export interface RequestInit {
   readonly headers?: HeadersInit
   readonly body?: BodyInit
   readonly signal?: AbortSignal | null
-  readonly redirect?: 'follow' | 'error' | 'manual'
+  readonly redirect?: Redirect
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const REDIRECTS: readonly Redirect[] = ['follow', 'manual', 'error']
 const UPPER_CASED = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
 
 /** What the host has checked already: nothing of it is parsed or copied. */
@@ -32,7 +33,7 @@ export class Incoming {
 export class Request extends Body {
   readonly method: string
   readonly url: string
-  readonly redirect: string
+  readonly redirect: Redirect
   #signal: AbortSignal | Incoming
 
   constructor(input: unknown, init: RequestInit = {}) {
@@ -54,7 +55,7 @@ export class Request extends Body {
     super(body, new Headers(init.headers ?? from?.headers))
     this.method = method
     this.url = from?.url ?? checkedUrl(input)
-    this.redirect = init.redirect ?? from?.redirect ?? 'follow'
+    this.redirect = checkedRedirect(init.redirect ?? from?.redirect ?? 'follow')
     this.#signal = init.signal ?? from?.signal ?? new AbortController().signal
   }
 
@@ -70,7 +71,7 @@ export class Request extends Body {
       method: this.method,
       headers: this.headers,
       signal: this.signal,
-      redirect: this.redirect as 'follow',
+      redirect: this.redirect,
     }
     return new Request(this.url, body === null ? init : { ...init, body })
   }
@@ -87,6 +88,11 @@ function normalMethod(method: string): string {
     throw new TypeError(`${JSON.stringify(text)} is not a method of a request`)
   }
   return UPPER_CASED.includes(upper) ? upper : text
+}
+
+function checkedRedirect(redirect: Redirect): Redirect {
+  if (REDIRECTS.includes(redirect)) return redirect
+  throw new TypeError(`redirect is one of ${REDIRECTS.join(', ')}: received ${String(redirect)}`)
 }
 
 function checkedUrl(input: unknown): string {

@@ -55,7 +55,8 @@ export class Response extends Body {
 
   clone(): Response {
     const body = cloneBody(this)
-    return new Response(body, { status: this.status, statusText: this.statusText, headers: this.headers })
+    const copy = new Response(body, { status: this.status, statusText: this.statusText, headers: this.headers })
+    return Object.assign(copy, { url: this.url, redirected: this.redirected })
   }
 
   get [Symbol.toStringTag](): string {

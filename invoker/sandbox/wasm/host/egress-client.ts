@@ -22,7 +22,7 @@ export class EgressClient implements Egress {
   ): Promise<EgressResponse | string> {
     if (body.length > MAX_EGRESS_BYTES) {
       return Promise.resolve(
-        `a request body to the network has at most ${MAX_EGRESS_BYTES} bytes: received ${body.length}`,
+        `fetch failed: a request body to the network has at most ${MAX_EGRESS_BYTES} bytes: received ${body.length}`,
       )
     }
     this.#last = this.#last === 0xffffffff ? 1 : this.#last + 1
@@ -48,6 +48,6 @@ export class EgressClient implements Egress {
     this.#waiting.delete(frame.call)
     const { head, body } = splitHead(frame.payload)
     const answer = head as EgressAnswer
-    resolve(answer.ok ? { status: answer.status, headers: answer.headers, body: new Uint8Array(body) } : answer.message)
+    resolve(answer.ok ? { ...answer, body: new Uint8Array(body) } : answer.message)
   }
 }

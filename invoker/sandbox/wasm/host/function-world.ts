@@ -7,7 +7,7 @@ import { Cores } from './cores.ts'
 import { Futures } from './futures.ts'
 import type { EgressResponse, Guest, GuestContext, GuestInstance } from './guest.ts'
 import { Image } from './image.ts'
-import { MAX_BODY_BYTES } from '../control.ts'
+import { MAX_BODY_BYTES, type Redirect } from '../control.ts'
 import { watchedViews } from './watched-views.ts'
 import { endOf, failureOf } from './thrown.ts'
 
@@ -102,7 +102,7 @@ class FunctionHost {
       now: () => this.#clock.now(),
       environment: () => Object.entries(env),
       sleep: (ms: number) => this.#future<number>((settle) => this.#clock.after(ms, () => settle(0))),
-      fetch: (outgoing: OutgoingRequest) => this.#fetch(outgoing),
+      fetch: (outgoing: OutgoingRequest, redirect?: Redirect) => this.#fetch(outgoing, redirect),
       emitHead: (_call: number, status: number, headers: Headers) => this.call?.giveHead(status, headers),
       emitChunk: (_call: number, bytes: Uint8Array) => void this.call?.giveChunk(bytes),
       emitEnd: () => this.call?.giveEnd(),
@@ -128,11 +128,12 @@ class FunctionHost {
     return this.#cancelListeners.length > 0
   }
 
-  #fetch(outgoing: OutgoingRequest): Promise<FetchResult> {
+  /** Artifacts of older builds say nothing of redirects. */
+  #fetch(outgoing: OutgoingRequest, redirect: Redirect = 'follow'): Promise<FetchResult> {
     return this.#future((settle) => {
       const abort = new AbortController()
       void this.#context.egress
-        .fetch({ ...outgoing, redirect: 'follow' }, abort.signal)
+        .fetch({ ...outgoing, redirect }, abort.signal)
         .then((result) => settle(typeof result === 'string' ? { tag: 'err', val: result } : { tag: 'ok', val: result }))
       return { [Symbol.dispose]: () => abort.abort() }
     })

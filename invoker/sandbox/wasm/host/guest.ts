@@ -1,6 +1,7 @@
 // What the three kinds of guest (function world, wasi-http, command) have in common for who runs them.
 import type { InstancePolicy } from '#core/function'
 
+import type { Redirect } from '../control.ts'
 import type { Call } from './call.ts'
 import type { LoadMessage } from './messages.ts'
 
@@ -56,10 +57,13 @@ export interface HttpMessage {
 export interface EgressRequest extends HttpMessage {
   readonly method: string
   readonly url: string
-  readonly redirect: 'follow' | 'manual'
+  readonly redirect: Redirect
 }
 export interface EgressResponse extends HttpMessage {
   readonly status: number
+  /** Where it came from in the end, without a fragment. */
+  readonly url: string
+  readonly redirected: boolean
 }
 
 /** The guest's only network. */

@@ -87,6 +87,7 @@ describe('a js function', () => {
     artifact = await workshop.build('js', 'index.js', FETCHING)
     server = createServer((request, response) => {
       request.resume()
+      if (request.url === '/moved') return response.writeHead(302, { location: '/there' }).end()
       response.writeHead(201, { 'x-seen': String(request.headers['x-mine']) }).end(`answer to ${request.method}`)
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -100,6 +101,22 @@ describe('a js function', () => {
     expect((await allowed.call(`/?url=${url}`)).text).toBe('201 v answer to POST')
     const denied = await workshop.load(artifact)
     expect((await denied.call(`/?url=${url}`)).text).toMatch(/^TypeError: .*127\.0\.0\.1 is not a public address/)
+  })
+
+  it('follows a redirect, or gets it, or fails, as it says, and knows where an answer came from', async () => {
+    const sandbox = await workshop.load(artifact, { egress: ['127.0.0.1'] })
+    const base = `http://127.0.0.1:${port}`
+    const replies = await Promise.all(
+      ['follow', 'manual', 'error', 'maybe'].map((redirect) =>
+        sandbox.call(`/redirect?redirect=${redirect}&url=${encodeURIComponent(`${base}/moved#part`)}`),
+      ),
+    )
+    expect(replies.map(({ text }) => text)).toEqual([
+      `201  true ${base}/there`,
+      `302 /there false ${base}/moved`,
+      'TypeError: fetch failed: redirected to /there, which redirect: "error" forbids',
+      'TypeError: redirect is one of follow, manual, error: received maybe',
+    ])
   })
 
   it('runs fetches at the same time, and calls beside one that waits', async () => {
@@ -172,6 +189,11 @@ export default {
     const target = url.searchParams.get('url')
     if (target === null) return new Response('fine')
     try {
+      const redirect = url.searchParams.get('redirect')
+      if (redirect !== null) {
+        const { status, headers, redirected, url } = (await fetch(target, { redirect })).clone()
+        return new Response([status, headers.get('location'), redirected, url].join(' '))
+      }
       const response = await fetch(target, { method: 'POST', headers: { 'x-mine': 'v' }, body: 'ping' })
       return new Response(response.status + ' ' + response.headers.get('x-seen') + ' ' + await response.text())
     } catch (error) {

@@ -135,9 +135,21 @@ describe('EgressGate.fetch()', () => {
     })
     const fetch = fetcher(['*.test'])
     const request = { method: 'POST', headers: [['authorization', 'secret']], body: Buffer.from('x') } as const
-    expect(await fetch(`http://a.test:${port}/1`, request)).toMatchObject({ ok: true, status: 200, text: 'there' })
+    const there = { ok: true, status: 200, text: 'there', url: `http://b.test:${port}/3`, redirected: true }
+    expect(await fetch(`http://a.test:${port}/1`, request)).toMatchObject(there)
     expect(seen).toEqual([`POST a.test:${port} secret x`, `POST a.test:${port} secret x`, `GET b.test:${port} - `])
-    expect(await fetch(`http://a.test:${port}/1`, { redirect: 'manual' })).toMatchObject({ ok: true, status: 307 })
+    expect(await fetch(`http://a.test:${port}/1`, { redirect: 'manual' })).toMatchObject({
+      ok: true,
+      status: 307,
+      url: `http://a.test:${port}/1`,
+      redirected: false,
+    })
+    const refused = await fetch(`http://a.test:${port}/1`, { redirect: 'error' })
+    expect(refused).toEqual({
+      ok: false,
+      text: '',
+      message: expect.stringMatching(/^fetch failed: redirected to \/2,/),
+    })
   })
 
   it('ends a chain of redirects that does not end', async () => {
