@@ -1,6 +1,9 @@
 // Which calls are under way in this instance, and what of the host belongs to them. The one place with state.
 import host, { type HostFuture } from 'hearth:js/host@0.1.0'
 
+import { failureOf } from './failure.ts'
+import { report } from './web/report.ts'
+
 /** Whether the host can be called: not while the top level runs at build time, when nothing is behind the imports. */
 let live = false
 const active: number[] = []
@@ -50,6 +53,11 @@ export async function hostValue<T>(future: HostFuture<T>): Promise<T> {
     // Not left to the garbage collector: a handle that lives on keeps the instance from being restored.
     if (pending.delete(future)) future.drop()
   }
+}
+
+/** What was thrown where nobody can catch it. The call fails with it, unless it has given its whole response. */
+export function uncaught(thrown: unknown): void {
+  if (!live || !host.fail(active.at(-1) ?? 0, failureOf(thrown))) report(thrown)
 }
 
 /**

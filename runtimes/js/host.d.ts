@@ -39,6 +39,7 @@ declare module 'hearth:js/host@0.1.0' {
     emitHead(call: number, status: number, headers: readonly (readonly [string, string])[]): void
     emitChunk(call: number, bytes: Uint8Array): void
     emitEnd(call: number): void
+    fail(call: number, failure: { name: string; message: string; stack: string }): boolean
     cancelled(call: number): HostFuture<number>
   }
   export default host

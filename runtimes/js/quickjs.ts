@@ -2,7 +2,7 @@
 // effect before the user's code; says nothing of how calls come in (serve.ts).
 import host from 'hearth:js/host@0.1.0'
 
-import { isLive } from './calls.ts'
+import { isLive, uncaught } from './calls.ts'
 import { Blob, File } from './web/blob.ts'
 import { makeConsole } from './web/console.ts'
 import { TextDecoder, TextEncoder } from './web/encoding.ts'
@@ -42,6 +42,20 @@ const performance = {
 }
 Math.random = mathRandom
 
+// The engine's own drops what a callback throws.
+const engineMicrotask = globalThis.queueMicrotask
+function queueMicrotask(callback: () => void): void {
+  if (typeof callback !== 'function')
+    throw new TypeError(`queueMicrotask expects a function: received ${typeof callback}`)
+  engineMicrotask(() => {
+    try {
+      callback()
+    } catch (thrown) {
+      uncaught(thrown)
+    }
+  })
+}
+
 const globals: Record<string, unknown> = {
   AbortController,
   AbortSignal,
@@ -77,6 +91,7 @@ const globals: Record<string, unknown> = {
   fetch,
   navigator: { userAgent: 'Hearth' },
   performance,
+  queueMicrotask,
   self: globalThis,
   setInterval,
   setTimeout,

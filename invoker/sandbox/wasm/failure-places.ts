@@ -16,12 +16,15 @@ export class FailurePlaces {
     this.#files = files
   }
 
-  /** Never rejects: without a map, or with one that does not fit, the stack stays as it is. */
   async locate(failure: FunctionFailure): Promise<FunctionFailure> {
     if (failure.stack === undefined) return failure
+    return { ...failure, stack: await this.stack(failure.stack) }
+  }
+
+  /** Never rejects: without a map, or with one that does not fit, the text stays as it is. */
+  async stack(text: string): Promise<string> {
     this.#mapper ??= this.#open().catch(() => undefined)
-    const mapper = await this.#mapper
-    return mapper === undefined ? failure : { ...failure, stack: mapper.stack(failure.stack) }
+    return (await this.#mapper)?.stack(text) ?? text
   }
 
   async #open(): Promise<StackMapper | undefined> {

@@ -13,6 +13,7 @@ import type { FrameSocket } from '../frame-socket.ts'
 import { SandboxLink } from '../link.ts'
 import { ControlType, type WasmLoadHead } from './control.ts'
 import { FailurePlaces } from './failure-places.ts'
+import { PlacedLog } from './placed-log.ts'
 import { SandboxEgress } from './sandbox-egress.ts'
 import type { EgressGate } from './egress.ts'
 
@@ -88,9 +89,12 @@ export class WasmSandbox implements Sandbox {
   }
 
   async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
-    const outcome = await this.#link.invoke(invocation, sink, signal)
-    if (outcome?.kind === 'failed' && this.#places !== undefined) {
-      return { kind: 'failed', failure: await this.#places.locate(outcome.failure) }
+    const places = this.#places
+    const placed = places === undefined ? undefined : new PlacedLog(sink, places)
+    const outcome = await this.#link.invoke(invocation, placed ?? sink, signal)
+    if (placed?.done !== undefined) await placed.done
+    if (outcome?.kind === 'failed' && places !== undefined) {
+      return { kind: 'failed', failure: await places.locate(outcome.failure) }
     }
     if (outcome !== undefined) return outcome
     if (this.#termination?.cause === 'out-of-memory') {

@@ -1,4 +1,4 @@
-// What was thrown where nobody catches it: it goes to the function's log, and nothing stops.
+// What was thrown when it can change nothing any more: it goes to the function's log.
 
 interface WithConsole {
   readonly console: { error(...values: readonly unknown[]): void }

@@ -1,8 +1,7 @@
 // setTimeout, setInterval and their ends, on the host's sleep.
 import host from 'hearth:js/host@0.1.0'
 
-import { hostValue, requireLive } from '../calls.ts'
-import { report } from './report.ts'
+import { hostValue, requireLive, uncaught } from '../calls.ts'
 
 type Callback = (...values: unknown[]) => unknown
 
@@ -52,9 +51,11 @@ async function run({ id, callback, ms, values, repeated }: Timer): Promise<void>
     if (!running.has(id)) return
     if (!repeated) running.delete(id)
     try {
-      callback(...values)
+      const result = callback(...values)
+      // Nobody else can have hold of the promise of an asynchronous callback.
+      if (result instanceof Promise) result.catch(uncaught)
     } catch (thrown) {
-      report(thrown)
+      uncaught(thrown)
     }
   } while (running.has(id))
 }

@@ -65,10 +65,37 @@ const paths = {
   },
   '/timer-throws': async () => {
     setTimeout(() => {
-      throw new Error('in a timer')
+      throw new RangeError('in a timer')
     }, 1)
-    await sleep(10)
-    return new Response('still here')
+    await sleep(5000)
+    return new Response('never')
+  },
+  '/timer-rejects': async ({ request }) => {
+    setTimeout(async () => {
+      throw new RangeError('in an asynchronous timer')
+    }, 1)
+    await new Promise((resolve) => request.signal.addEventListener('abort', resolve))
+    return new Response('never')
+  },
+  '/microtask-throws': async () => {
+    queueMicrotask(() => {
+      throw new RangeError('in a microtask')
+    })
+    await sleep(5000)
+    return new Response('never')
+  },
+  '/stream-timer-throws': () => {
+    setTimeout(() => {
+      throw new RangeError('beside a stream')
+    }, 5)
+    return new Response(new ReadableStream({ start: (c) => c.enqueue(new Uint8Array(1)) }))
+  },
+  '/late-timer-throws': ({ ctx }) => {
+    setTimeout(() => {
+      throw new RangeError('too late')
+    }, 5)
+    ctx.waitUntil(sleep(20).then(() => console.log('last')))
+    return new Response('now')
   },
   '/stream': () => {
     const { readable, writable } = new TransformStream()
@@ -202,10 +229,23 @@ describe('a fetch handler on QuickJS', () => {
     expect(replies.flatMap(({ logs }) => logs)).not.toContain('never seen')
   })
 
-  it('logs what a timer throws, and goes on', async () => {
-    const { text, logs } = await sandbox.call('/timer-throws')
-    expect(text).toBe('still here')
-    expect(logs.join('\n')).toContain('Error: in a timer')
+  it.each([
+    ['a timer', '/timer-throws', 'in a timer'],
+    ['an asynchronous timer', '/timer-rejects', 'in an asynchronous timer'],
+    ['a microtask', '/microtask-throws', 'in a microtask'],
+    ['a timer beside a stream', '/stream-timer-throws', 'beside a stream'],
+  ])('fails by what is thrown in %s, where nobody can catch it', async (_what, path, message) => {
+    const { outcome } = await sandbox.call(path)
+    const stack = expect.stringMatching(/^ +at .*index\.js:\d+:\d+\)\n?$/)
+    expect(outcome).toEqual({ kind: 'failed', failure: { type: 'RangeError', message, stack } })
+    expect((await sandbox.call('/names')).outcome).toEqual({ kind: 'responded', status: 200 })
+  })
+
+  it('logs what a timer throws after the response, by the lines of the user', async () => {
+    const { text, outcome, logs } = await sandbox.call('/late-timer-throws')
+    expect([text, outcome.kind]).toEqual(['now', 'responded'])
+    expect(logs[0]).toMatch(/^stderr: RangeError: too late\n +at .*\(index\.js:\d+:\d+\)$/)
+    expect(logs.slice(1)).toEqual(['stdout: last'])
   })
 
   it('waits for what ctx.waitUntil was given, and only logs when that fails', async () => {

@@ -68,6 +68,11 @@ export class Call {
     return this.#over
   }
 
+  /** Whether its response is complete, sent or not. */
+  get answered(): boolean {
+    return this.#ended || this.#endWanted
+  }
+
   receive(frame: Frame): void {
     if (frame.type === FrameType.body) this.body.push(frame.payload, (frame.flags & FrameFlag.end) !== 0)
     else if (frame.type === FrameType.cancel) this.cancel()

@@ -77,6 +77,7 @@ class FunctionHost {
   call: Call | undefined
   futuresMade = 0
   #futuresBefore = 0
+  #onUncaught: (() => void) | undefined
   readonly #context: GuestContext
   readonly #clock: Clock = systemClock
   readonly wasi: Wasi
@@ -106,6 +107,7 @@ class FunctionHost {
       emitHead: (_call: number, status: number, headers: Headers) => this.call?.giveHead(status, headers),
       emitChunk: (_call: number, bytes: Uint8Array) => void this.call?.giveChunk(bytes),
       emitEnd: () => this.call?.giveEnd(),
+      fail: (_call: number, failure: object) => this.#uncaught(failure),
       cancelled: () => this.#cancelled(),
     }
     return { 'hearth:js/host': host, ...this.wasi.imports }
@@ -116,8 +118,10 @@ class FunctionHost {
     return this.futuresMade === this.#futuresBefore
   }
 
-  begin(call: Call): void {
+  /** @param onUncaught when the call has failed by an error that nobody caught: its guest is not to go on */
+  begin(call: Call, onUncaught: () => void): void {
     this.call = call
+    this.#onUncaught = onUncaught
     this.#futuresBefore = this.futuresMade
     this.#cancelListeners.length = 0
   }
@@ -126,6 +130,13 @@ class FunctionHost {
   cancel(): boolean {
     for (const listener of this.#cancelListeners) listener()
     return this.#cancelListeners.length > 0
+  }
+
+  #uncaught(failure: object): boolean {
+    if (this.call === undefined || this.call.answered) return false
+    this.call.fail(failureOf(failure))
+    this.#onUncaught?.()
+    return true
   }
 
   /** Artifacts of older builds say nothing of redirects. */
@@ -172,8 +183,11 @@ class FunctionInstance implements GuestInstance {
     if (body === undefined) {
       return call.fail({ type: 'RequestTooLarge', message: `a request body has at most ${MAX_BODY_BYTES} bytes` })
     }
-    this.#host.begin(call)
     const stopped = Promise.withResolvers<void>()
+    this.#host.begin(call, () => {
+      this.#broken = true
+      stopped.resolve()
+    })
     call.onStop = () => this.#stop(call, stopped.resolve)
     await Promise.race([this.#handleCall(call, body), stopped.promise])
     call.onStop = undefined

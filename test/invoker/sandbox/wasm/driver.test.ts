@@ -87,7 +87,10 @@ describe('a js function', () => {
     artifact = await workshop.build('js', 'index.js', FETCHING)
     server = createServer((request, response) => {
       request.resume()
-      if (request.url === '/moved') return response.writeHead(302, { location: '/there' }).end()
+      if (request.url === '/moved') {
+        response.writeHead(302, { location: '/there' }).end()
+        return
+      }
       response.writeHead(201, { 'x-seen': String(request.headers['x-mine']) }).end(`answer to ${request.method}`)
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
