@@ -52,6 +52,8 @@ export class SyncRecord {
   readonly #chosen: boolean
   readonly #clock: Clock
   #held: LogLine[] | undefined
+  /** Once it is over: whether it has a record, which takes what its code still writes. */
+  #recorded: boolean | undefined
 
   constructor(records: RecordStore, invocation: Invocation, chosen: boolean, clock: Clock) {
     this.#records = records
@@ -62,7 +64,8 @@ export class SyncRecord {
 
   log(line: LogLine): void {
     // At once, so that whoever follows the logs of a long call sees them while it runs.
-    if (this.#chosen) return this.#writeLogs([line])
+    if (this.#recorded ?? this.#chosen) return this.#writeLogs([line])
+    if (this.#recorded === false) return
     this.#held ??= []
     this.#held.push(line)
     if (this.#held.length > HELD_LINES) this.#held.shift()
@@ -70,16 +73,18 @@ export class SyncRecord {
 
   completed(completion: Completion, result: RecordResult | undefined): void {
     const { outcome, start, timings } = completion
-    if (!this.#chosen && outcome.kind === 'responded') return
-    if (this.#held !== undefined) this.#writeLogs(this.#held)
+    this.#recorded = this.#chosen || outcome.kind !== 'responded'
+    if (!this.#recorded) return
+    this.#writeHeld()
     this.#write(stateOf(outcome), errorOf(outcome), { attempt: { start: start.kind, timings }, result })
   }
 
   /** The platform failed it before or after a sandbox had it. */
   failed(error: PlatformError): void {
     // Refusals come in storms, and are counted by the metrics: they keep to the budget.
-    if (!this.#chosen && error.status !== 500) return
-    if (this.#held !== undefined) this.#writeLogs(this.#held)
+    this.#recorded = this.#chosen || error.status === 500
+    if (!this.#recorded) return
+    this.#writeHeld()
     this.#write(error.code === 'cancelled' ? 'cancelled' : 'failed', { code: error.code, message: error.message }, {})
   }
 
@@ -105,6 +110,11 @@ export class SyncRecord {
       ...failure,
     }
     this.#records.write(record)
+  }
+
+  #writeHeld(): void {
+    if (this.#held !== undefined) this.#writeLogs(this.#held)
+    this.#held = undefined
   }
 
   #writeLogs(lines: readonly LogLine[]): void {

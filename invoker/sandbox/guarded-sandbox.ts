@@ -236,7 +236,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   #becameQuiet(call: RunningCall): void {
     if (!this.#calls.delete(call)) return
     if (call.aborted) this.#stopping -= 1
-    call.onQuiet()
+    call.quiet()
     if (call.aborted) this.onChange?.()
   }
 

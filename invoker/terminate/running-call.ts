@@ -11,12 +11,12 @@ export class RunningCall implements ResponseSink, StopSignal {
   readonly limitMs: number
   /** When its time is over; monotonic ms. */
   readonly deadline: number
-  /** To be called once its code is over too, or the sandbox is gone. */
-  readonly onQuiet: () => void
   readonly #guard: CallGuard
   #resolve!: (outcome: Outcome) => void
-  /** Undefined once the call has its outcome: the caller hears nothing after it. */
+  readonly #onQuiet: () => void
+  /** Undefined once its code is over as well: until then it may write. */
   #sink: ResponseSink | undefined
+  #over = false
   #progress: 'nothing' | 'head' | 'end' = 'nothing'
   #aborted = false
   #stopListeners: (() => void)[] | undefined
@@ -30,7 +30,7 @@ export class RunningCall implements ResponseSink, StopSignal {
   ) {
     this.#guard = guard
     this.#sink = sink
-    this.onQuiet = onQuiet
+    this.#onQuiet = onQuiet
     this.limitMs = limits.limitMs
     this.deadline = limits.deadline
     this.outcome = new Promise((resolve) => {
@@ -38,8 +38,9 @@ export class RunningCall implements ResponseSink, StopSignal {
     })
   }
 
+  /** Whether it has its outcome: the caller hears nothing after it. */
   get over(): boolean {
-    return this.#sink === undefined
+    return this.#over
   }
 
   /** Whether the platform ended it before its code was over. */
@@ -58,15 +59,15 @@ export class RunningCall implements ResponseSink, StopSignal {
 
   /** Called when the call is over, to watch for a cancel no longer. */
   onceOver(endCancel: () => void): void {
-    if (this.over) endCancel()
+    if (this.#over) endCancel()
     else this.#endCancel = endCancel
   }
 
   /** Gives the call its outcome, unless it has one. */
   settle(outcome: Outcome): boolean {
-    if (this.#sink === undefined) return false
+    if (this.#over) return false
     const answer = outcome.kind === 'responded' ? this.#checked(outcome) : outcome
-    this.#sink = undefined
+    this.#over = true
     this.#endCancel?.()
     this.#resolve(answer)
     return true
@@ -81,23 +82,30 @@ export class RunningCall implements ResponseSink, StopSignal {
   }
 
   head(head: ResponseHead, whole: Uint8Array | undefined): void {
-    if (this.#progress !== 'nothing') return
+    if (this.#over || this.#progress !== 'nothing') return
     this.#progress = 'head'
     this.#sink?.head(head, whole)
   }
 
   chunk(bytes: Uint8Array): void | Promise<void> {
-    if (this.#progress === 'head') return this.#sink?.chunk(bytes)
+    if (!this.#over && this.#progress === 'head') return this.#sink?.chunk(bytes)
   }
 
   end(): void {
-    if (this.#progress !== 'head') return
+    if (this.#over || this.#progress !== 'head') return
     this.#progress = 'end'
     this.#sink?.end()
   }
 
+  /** After the outcome too: how code winds down is for its owner to see. */
   log(line: LogLine): void {
     this.#sink?.log(line)
+  }
+
+  /** To be called once its code is over too, or the sandbox is gone. */
+  quiet(): void {
+    this.#sink = undefined
+    this.#onQuiet()
   }
 
   /** "It responded" is believed only of a call that did: the caller is waiting for a head. */

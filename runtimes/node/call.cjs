@@ -1,8 +1,13 @@
 'use strict'
 // One call: its response goes out within the window, its end is announced once and after its log lines.
+const { setTimeout } = require('node:timers')
+
 const { IncomingBody } = require('./incoming.cjs')
 const { Lines, STDERR } = require('./output.cjs')
 const { TYPE, FLAG, INLINE_BYTES, WINDOW_BYTES, CHUNK_BYTES, NOTHING } = require('./wire.cjs')
+
+/** Less than the invoker waits for code to stop (invoker/local-invoker.ts) before it ends the sandbox. */
+const WIND_DOWN_MS = 100
 
 class Call {
   /** Where its output goes. */
@@ -87,7 +92,7 @@ class Call {
     this.#cancelled = true
     this.#controller?.abort(cancelled())
     this.#incoming?.break(cancelled())
-    this.#reader?.cancel(cancelled()).catch(() => {})
+    if (this.#reader !== undefined) this.#release(this.#reader)
     this.#wake?.()
   }
 
@@ -109,7 +114,7 @@ class Call {
     const body = typeof given === 'string' && given.length > INLINE_BYTES / 4 ? Buffer.from(given) : given
     const head = JSON.stringify({ status, headers })
     if (this.#head.method === 'HEAD' || this.#cancelled) {
-      if (typeof body.cancel === 'function') body.cancel().catch(() => {})
+      if (typeof body.cancel === 'function') this.#release(body)
       this.#finish(TYPE.head, NOTHING, head)
     } else if (body.length <= INLINE_BYTES) {
       this.#finish(TYPE.head, body, head)
@@ -155,6 +160,15 @@ class Call {
     else if (this.#failure !== undefined) this.#send(TYPE.failure | FLAG.done, JSON.stringify(this.#failure))
     else this.#send(type | (type === TYPE.done ? FLAG.done : FLAG.end | FLAG.done), body, head)
     this.#onEnd()
+  }
+
+  /**
+   * How it winds down is a part of the call, but not for long: a generator may be in the middle of a wait.
+   * @param source a stream that nobody wants, or its reader
+   */
+  #release(source) {
+    const longest = new Promise((resolve) => setTimeout(resolve, WIND_DOWN_MS))
+    this.waitUntil(Promise.race([source.cancel(cancelled()).catch(() => {}), longest]))
   }
 
   async #pipe(stream) {

@@ -43,7 +43,7 @@ class Server {
         this.calls.get(number)?.receiveWindow(payload.readUInt32LE(0))
         break
       case TYPE.cancel:
-        this.calls.get(number)?.cancel()
+        this.#onCancel(number)
         break
       case TYPE.ping:
         this.wire.send(TYPE.pong, 0)
@@ -59,6 +59,12 @@ class Server {
     const call = new Call({ wire: this.wire, number, head, bytes, whole, outside: this.outside, onEnd })
     this.calls.set(number, call)
     currentCall.run(call, this.#answer, call)
+  }
+
+  /** What the user's code does about it is a part of the call. */
+  #onCancel(number) {
+    const call = this.calls.get(number)
+    if (call !== undefined) currentCall.run(call, () => call.cancel())
   }
 
   #onLoad(head, end) {

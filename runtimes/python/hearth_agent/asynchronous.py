@@ -4,7 +4,7 @@ import asyncio
 from threading import Thread
 from urllib.parse import unquote_to_bytes
 
-from .answer import Context, bytes_of, event_of, read_answer
+from .answer import Context, bytes_of, closing, event_of, read_answer
 from .call import Cancelled
 from .output import current_call
 from .wire import INLINE_BYTES
@@ -105,8 +105,10 @@ def coroutine_answer(handler, load_head):
             call.complete(answered.status, answered.headers, answered.body)
             return
         call.start(answered.status, answered.headers)
-        for piece in answered.body if answered.streams else (answered.body,):
-            await incoming.send(bytes_of(piece))
+        pieces = answered.body if answered.streams else iter((answered.body,))
+        with closing(pieces):
+            for piece in pieces:
+                await incoming.send(bytes_of(piece))
         call.complete()
 
     return answer

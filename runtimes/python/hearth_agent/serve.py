@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 
-from .answer import Context, bytes_of, event_of, read_answer
+from .answer import Context, bytes_of, closing, event_of, read_answer
 from .call import Call
 from .failure import failed_load
 from .load import Code, import_function, set_environment, unpack
@@ -231,8 +231,9 @@ def _synchronous_answer(handler, load_head):
             call.respond(answered.status, answered.headers, answered.body)
             return
         call.start(answered.status, answered.headers)
-        for piece in answered.body:
-            call.send(bytes_of(piece))
+        with closing(answered.body):
+            for piece in answered.body:
+                call.send(bytes_of(piece))
         call.complete()
         call.end()
 

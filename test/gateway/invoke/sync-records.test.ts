@@ -70,6 +70,22 @@ test('over the budget of records only failures are recorded, with the logs befor
   expect(gateway.records.lines.map(({ text }) => text)).toEqual(['/bad'])
 })
 
+test('lines that come after the end of a recorded call are kept, those of another are not', async () => {
+  await using gateway = await startGateway({ syncRecordsPerS: 0 })
+  await gateway.deploy('some')
+  const late: (() => void)[] = []
+  gateway.invoker.script = async ({ request: { target } }, sink) => {
+    const log = (text: string): void => sink.log({ at: 1, stream: 'stdout', text: `${target} ${text}` })
+    log('before')
+    late.push(() => log('after'))
+    return target === '/bad' ? { kind: 'timed-out', limitMs: 1 } : respond(sink, 200, 'ok')
+  }
+  await (await fetch(`${gateway.url}/fn/some/good`)).text()
+  await (await fetch(`${gateway.url}/fn/some/bad`)).text()
+  for (const write of late) write()
+  expect(gateway.records.lines.map(({ text }) => text)).toEqual(['/bad before', '/bad after'])
+})
+
 test('a record of success says what was asked and answered', async () => {
   await using gateway = await startGateway()
   await gateway.deploy('up')

@@ -20,8 +20,25 @@ const acts = {
     while (true) kept.push({ s: 'x' + kept.length, y: [1, 2, 3] })
   },
 }
+const stream = (request) => new ReadableStream({
+  start(controller) {
+    controller.enqueue(new TextEncoder().encode('first'))
+    request.signal.addEventListener('abort', () => console.log('signal'))
+  },
+  async cancel() { console.log('cancel'); await sleep(30); console.log('later') },
+})
+async function* generator() { yield 'first'; await sleep(60_000) }
+const waits = async (request) => {
+  await sleep(60_000, undefined, { signal: request.signal }).catch((error) => console.log(error.name))
+  await sleep(30)
+  console.log('later')
+  return new Response('nobody reads it')
+}
 export default { async fetch(request, env, ctx) {
   const { pathname } = new URL(request.url)
+  if (pathname === '/stream') return new Response(stream(request))
+  if (pathname === '/generator') return new Response(ReadableStream.from(generator()))
+  if (pathname === '/waits') return waits(request)
   await acts[pathname]?.(ctx)
   if (pathname !== '/answered' && pathname !== '/hello') await sleep(1000)
   return new Response('hello')
@@ -42,15 +59,37 @@ async def app(scope, receive, send):
         kept = []
         while True:
             kept.append({"s": "x" + str(len(kept)), "y": [1, 2, 3]})
+    if scope["path"] == "/waits":
+        try:
+            await asyncio.sleep(60)
+        finally:
+            print("cancel")
+            await asyncio.sleep(0.03)
+            print("later")
     if scope["path"] == "/wait":
         await asyncio.sleep(10)
     await send({"type": "http.response.start", "status": 200})
     await send({"type": "http.response.body", "body": b"hello"})
 `
 
-const fixtures: Record<'node' | 'python', Fixture> = {
+const GENERATOR = `import time
+def pieces():
+    try:
+        while True:
+            yield "x"
+            time.sleep(0.02)
+    finally:
+        print("cancel")
+        time.sleep(0.03)
+        print("later")
+def handler(event, context):
+    return "hello" if event == "hello" else pieces()
+`
+
+const fixtures: Record<'node' | 'python' | 'generator', Fixture> = {
   node: { name: 'node', spec: { runtime: 'node' }, artifact: async () => codeFiles({ 'index.mjs': NODE }) },
   python: { name: 'python', spec: { runtime: 'python' }, artifact: async () => codeFiles({ 'main.py': PYTHON }) },
+  generator: { name: 'python', spec: { runtime: 'python' }, artifact: async () => codeFiles({ 'main.py': GENERATOR }) },
 }
 const failure = { type: 'RangeError', message: 'nobody cared', stack: expect.stringContaining('/fn/index.mjs') }
 const uncaught = 'exit code 1 after an uncaught RangeError'
@@ -92,4 +131,24 @@ await describeWithDocker('a container that its code ends', (get) => {
       expect((await world.call(version, '/hello')).text).toBe('hello')
     },
   )
+
+  test.each([
+    ['node', '/stream', ['signal', 'cancel', 'later']],
+    ['node', '/waits', ['AbortError', 'later']],
+    ['node', '/generator', []],
+    ['python', '/waits', ['cancel', 'later']],
+    ['generator', '/', ['cancel', 'later']],
+  ] as const)('%s %s: what it writes while it winds down is kept, and it lives on', async (name, target, lines) => {
+    await using world = await World.open(get().driver, fixtures[name])
+    const version = await world.deploy()
+    const request = { method: 'POST', body: Buffer.from('"hello"') }
+    await world.call(version, '/hello', request)
+    const caller = new AbortController()
+    setTimeout(() => caller.abort(), 300)
+    const { completion, logs } = await world.call(version, target, { signal: caller.signal })
+    expect(completion.outcome).toEqual({ kind: 'cancelled' })
+    await expect.poll(() => logs.map(({ text }) => text)).toEqual(lines)
+    await expect.poll(() => world.invoker.activity(version).sandboxes).toMatchObject({ idle: 1, busy: 0 })
+    expect((await world.call(version, '/hello', request)).start?.kind).toBe('warm')
+  })
 })
