@@ -41,7 +41,7 @@ class Lines:
                 self._line(stream, text)
 
     def _line(self, stream, text):
-        head = _HEAD.pack(time.time() * 1000, stream)
+        head = _HEAD.pack(int(time.time() * 1000), stream)
         for offset in range(0, max(1, len(text)), _LINE_CHARACTERS):
             piece = text[offset : offset + _LINE_CHARACTERS]
             self._wire.send(LOG, self._call, head + piece.encode("utf-8", "replace"))

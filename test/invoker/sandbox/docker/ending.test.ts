@@ -128,6 +128,7 @@ await describeWithDocker('a container that its code ends', (get) => {
       const { completion, logs } = await world.call(version, target)
       expect(completion.outcome).toEqual(end)
       expect(logs.map(({ text }) => text)).toEqual(['before'])
+      expect(logs.every(({ at }) => Number.isInteger(at))).toBe(true)
       expect((await world.call(version, '/hello')).text).toBe('hello')
     },
   )
