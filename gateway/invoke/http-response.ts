@@ -174,7 +174,7 @@ export class HttpResponse implements InvocationSink {
  */
 function endWhole(res: ServerResponse, whole: Uint8Array): void {
   if (whole.length > ONE_PIECE_BYTES) res.end(whole)
-  else res.end(Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).latin1Slice(), 'latin1')
+  else res.end(Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString('latin1'), 'latin1')
 }
 
 function contentLength(head: ResponseHead): number | undefined {
