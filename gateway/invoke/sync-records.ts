@@ -4,8 +4,7 @@ import type { PlatformError } from '#core/errors'
 import type { FunctionName } from '#core/ids'
 import type { Invocation, LogLine } from '#core/invocation'
 import type { Completion } from '#core/invoker'
-import { describeOutcome, errorCodeOf } from '#core/outcome'
-import type { Outcome } from '#core/outcome'
+import { recordErrorOf, recordStateOf } from '#core/record-of'
 import type { Attempt, InvocationRecord, RecordError, RecordResult, RecordState, RecordStore } from '#core/record'
 
 /** Lines of a call that is not recorded are held back this far, for the case that it fails. */
@@ -76,7 +75,7 @@ export class SyncRecord {
     this.#recorded = this.#chosen || outcome.kind !== 'responded'
     if (!this.#recorded) return
     this.#writeHeld()
-    this.#write(stateOf(outcome), errorOf(outcome), { attempt: { start: start.kind, timings }, result })
+    this.#write(recordStateOf(outcome), recordErrorOf(outcome), { attempt: { start: start.kind, timings }, result })
   }
 
   /** The platform failed it before or after a sandbox had it. */
@@ -126,27 +125,4 @@ export class SyncRecord {
 function bodyBytes({ request }: Invocation): number {
   if (request.body instanceof Uint8Array) return request.body.length
   return Number(request.headers.find(([name]) => name === 'content-length')?.[1] ?? 0)
-}
-
-function stateOf(outcome: Outcome): RecordState {
-  switch (outcome.kind) {
-    case 'responded':
-      return 'succeeded'
-    case 'failed':
-    case 'exited':
-      return 'failed'
-    case 'timed-out':
-    case 'out-of-memory':
-    case 'cancelled':
-      return outcome.kind
-    default:
-      return outcome satisfies never
-  }
-}
-
-function errorOf(outcome: Outcome): RecordError | undefined {
-  const code = errorCodeOf(outcome)
-  if (code === undefined) return undefined
-  if (outcome.kind === 'failed') return { code, message: outcome.failure.message, failure: outcome.failure }
-  return { code, message: describeOutcome(outcome) }
 }
