@@ -1,8 +1,7 @@
 // `npm run bench`: Hearth against plain baselines, in one run on one machine. Figures are ratios and medians.
 import { cpus } from 'node:os'
 
-import pc from 'picocolors'
-
+import { optionsOf } from './command.ts'
 import { type Options, readOptions, type SuiteName, USAGE } from './options.ts'
 import { Platform } from './platform.ts'
 import { type BenchResult, printTable, writeJson } from './result.ts'
@@ -30,11 +29,4 @@ async function main(options: Options): Promise<void> {
   if (options.json !== undefined) await writeJson(options.json, results)
 }
 
-try {
-  await main(readOptions(process.argv.slice(2)))
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error
-  console.error(pc.red(error.message))
-  console.error(`usage: ${USAGE}`)
-  process.exitCode = 2
-}
+await main(optionsOf(readOptions, USAGE))

@@ -14,17 +14,20 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [--runs N] [--seconds N] [--only ${SUITE_NAMES.join('|')}]… [--json FILE]`
+export const PEERS_USAGE = 'npm run bench:peers -- [--runs N] [--seconds N] [--json FILE]'
+
+/** What both commands take. */
+const COMMON = {
+  runs: { type: 'string', default: '5' },
+  seconds: { type: 'string', default: '3' },
+  json: { type: 'string' },
+} as const
 
 /** @throws TypeError with a message for the user */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      runs: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '3' },
-      only: { type: 'string', multiple: true, default: [] },
-      json: { type: 'string' },
-    },
+    options: { ...COMMON, only: { type: 'string', multiple: true, default: [] } },
   })
   const only = values.only.map((name) => {
     const suite = SUITE_NAMES.find((each) => each === name)
@@ -47,13 +50,6 @@ function positive(name: string, value: string): number {
 
 /** @throws TypeError with a message for the user */
 export function readPeerOptions(args: readonly string[]): Pick<Options, 'runs' | 'seconds' | 'json'> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      runs: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '3' },
-      json: { type: 'string' },
-    },
-  })
+  const { values } = parseArgs({ args: [...args], options: COMMON })
   return { runs: positive('--runs', values.runs), seconds: positive('--seconds', values.seconds), json: values.json }
 }

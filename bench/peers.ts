@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises'
 
 import pc from 'picocolors'
 
+import { optionsOf } from './command.ts'
 import { findLoader, latencies, type Loader, throughput } from './load.ts'
-import { readPeerOptions } from './options.ts'
+import { PEERS_USAGE, readPeerOptions } from './options.ts'
 import { type Builds, type Peer, PEERS } from './peers/catalogue.ts'
 import { prepare } from './peers/prepare.ts'
 import { startPeer } from './peers/process.ts'
@@ -106,4 +107,4 @@ function summarizeRow(row: Row, rows: readonly Row[]): readonly BenchResult[] {
   ]
 }
 
-await main(readPeerOptions(process.argv.slice(2)))
+await main(optionsOf(readPeerOptions, PEERS_USAGE))

@@ -1,9 +1,8 @@
 // `npm run bench:trace`: keep-alive policies on synthetic traces in virtual time. Starts no platform and no sandbox.
-import pc from 'picocolors'
-
 import { fixed } from '#invoker/pool/keep-alive/fixed'
 import { hybridHistogram } from '#invoker/pool/keep-alive/hybrid-histogram'
 
+import { optionsOf } from './command.ts'
 import { type BenchResult, percentile, printTable, summarize, writeJson } from './result.ts'
 import { type EqualWaste, fixedOfEqualWaste, total, type Totals } from './trace/compare.ts'
 import { type App, generate } from './trace/generate.ts'
@@ -125,11 +124,4 @@ async function main({ runs, shape, profile: profiled, json }: Options): Promise<
   if (json !== undefined) await writeJson(json, table)
 }
 
-try {
-  await main(readOptions(process.argv.slice(2)))
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error
-  console.error(pc.red(error.message))
-  console.error(`usage: ${USAGE}`)
-  process.exitCode = 2
-}
+await main(optionsOf(readOptions, USAGE))
