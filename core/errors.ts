@@ -59,6 +59,18 @@ export const ERRORS = {
     title: 'No such invocation',
     advice: 'Records are kept for a limited time; list those that remain with "hearth invocations".',
   },
+  'trigger-not-found': {
+    status: 404,
+    retryable: false,
+    title: 'No such trigger',
+    advice: 'List the triggers with "hearth triggers".',
+  },
+  'dead-letter-not-found': {
+    status: 404,
+    retryable: false,
+    title: 'No such dead letter',
+    advice: 'List those of the function with "hearth dead-letters <name>".',
+  },
   'route-not-found': {
     status: 404,
     retryable: false,
@@ -76,6 +88,48 @@ export const ERRORS = {
     retryable: false,
     title: 'The Content-Type is not one that can be deployed',
     advice: 'Send source, a .wasm, a zip, a tar.gz, multipart/form-data or JSON; see docs/functions.md.',
+  },
+  'invalid-event': {
+    status: 400,
+    retryable: false,
+    title: 'The event is not a valid CloudEvent',
+    advice: 'Correct the attribute that "detail" names; see docs/events.md.',
+  },
+  'invalid-trigger': {
+    status: 400,
+    retryable: false,
+    title: 'The trigger spec is not valid',
+    advice: 'Correct the field that "detail" names; the fields are listed in docs/events.md.',
+  },
+  'invalid-signature': {
+    status: 401,
+    retryable: false,
+    title: 'The signature of the webhook does not match',
+    advice: 'Check the secret of the trigger and the clock of the sender.',
+  },
+  'key-reused': {
+    status: 409,
+    retryable: false,
+    title: 'The Idempotency-Key was used with another request',
+    advice: 'Use a new key for a new request.',
+  },
+  'not-cancellable': {
+    status: 409,
+    retryable: false,
+    title: 'The invocation is over',
+    advice: 'Only queued and running invocations can be cancelled.',
+  },
+  'not-replayable': {
+    status: 409,
+    retryable: false,
+    title: 'The input of the invocation was not kept',
+    advice: 'Inputs of async invocations are kept up to a size; "detail" says why this one was not.',
+  },
+  'delivery-failed': {
+    status: 502,
+    retryable: true,
+    title: 'The destination did not take what it was told',
+    advice: 'Check the destination that "detail" names; the record of the invocation has the attempts.',
   },
   conflict: {
     status: 409,

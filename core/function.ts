@@ -41,6 +41,21 @@ export interface FunctionSpec {
   readonly isolation: Isolation
   /** Tries of an async invocation, the first included. */
   readonly maxAttempts: number
+  /** `fixed`: retryDelayMs between attempts; `exponential`: doubled each time, with jitter. */
+  readonly retryBackoff: 'fixed' | 'exponential'
+  readonly retryDelayMs: number
+  readonly retryMaxDelayMs: number
+  /** An async invocation that could not start for so long ends as `expired`; 0: waits for ever. */
+  readonly maxAgeMs: number
+  /** Async invocations at the same time, over all invokers; 0: no limit. */
+  readonly asyncConcurrency: number
+  /** Async invocations started per second, over all invokers; 0: no limit. */
+  readonly asyncRatePerS: number
+  /** Share of the async slots when functions compete: one of weight 2 gets twice as many as one of weight 1. */
+  readonly weight: number
+  /** Whom to tell what came of async invocations: a destination (destination.ts); empty: nobody. */
+  readonly onSuccess: string
+  readonly onFailure: string
 }
 
 /** Immutable: a deploy makes one, nothing edits one. */

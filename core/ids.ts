@@ -12,6 +12,12 @@ export type FunctionName = Brand<string, 'FunctionName'>
 export type VersionNumber = Brand<number, 'VersionNumber'>
 /** A UUIDv7: sorts by the time of creation. */
 export type InvocationId = Brand<string, 'InvocationId'>
+/** The name of a trigger: the same form as that of a function. */
+export type TriggerName = Brand<string, 'TriggerName'>
+/** The lane in which what is to be told to others about the calls of a function waits: never the name of a function. */
+export type DeliveryLane = Brand<string, 'DeliveryLane'>
+/** A queue of the store: one for the calls of a function, one for what is told about them. */
+export type LaneName = FunctionName | DeliveryLane
 /** Unique among the sandboxes of all invokers that share a store. */
 export type SandboxId = Brand<string, 'SandboxId'>
 /** Lower-case hexadecimal SHA-256. */
@@ -27,6 +33,24 @@ export function parseFunctionName(value: string): FunctionName {
   throw new PlatformError('invalid-name', {
     detail: `a function name is 1 to 63 characters of a-z, 0-9 and "-", starting and ending with a letter or digit: received ${JSON.stringify(value.slice(0, 80))}`,
   })
+}
+
+/** @throws PlatformError `invalid-name` */
+export function parseTriggerName(value: string): TriggerName {
+  if (FUNCTION_NAME.test(value)) return value as TriggerName
+  throw new PlatformError('invalid-name', {
+    detail: `a trigger name is 1 to 63 characters of a-z, 0-9 and "-", starting and ending with a letter or digit: received ${JSON.stringify(value.slice(0, 80))}`,
+  })
+}
+
+/** `~` cannot be in the name of a function. */
+export function deliveryLaneOf(name: FunctionName): DeliveryLane {
+  return `~${name}` as DeliveryLane
+}
+
+/** The function whose deliveries wait in a lane; undefined for the lane of a function itself. */
+export function deliveriesOf(lane: LaneName): FunctionName | undefined {
+  return lane.startsWith('~') ? (lane.slice(1) as FunctionName) : undefined
 }
 
 /** @throws PlatformError `invocation-not-found`: a malformed id names nothing. */

@@ -19,8 +19,8 @@ export interface InvocationRequest {
   readonly body: Body
 }
 
-/** What made the invocation: the difference is for records and metrics only. */
-export type TriggerKind = 'http' | 'async'
+/** What made the invocation: the difference is for records and metrics only. `event`: a trigger. */
+export type TriggerKind = 'http' | 'async' | 'event'
 
 export interface Invocation {
   readonly id: InvocationId

@@ -1,11 +1,21 @@
 // The durable account of an invocation, and the seam to where accounts are kept.
+import type { DeliveryNote } from './destination.ts'
 import type { ErrorCode } from './errors.ts'
-import type { FunctionName, InvocationId, VersionNumber } from './ids.ts'
+import type { FunctionName, InvocationId, TriggerName, VersionNumber } from './ids.ts'
 import type { HeaderList, LogLine, StartKind, Timings, TriggerKind } from './invocation.ts'
 import type { FunctionFailure } from './outcome.ts'
+import type { Cause } from './queue.ts'
 
-/** `queued` and `running` change; the others are final. */
-export type RecordState = 'queued' | 'running' | 'succeeded' | 'failed' | 'timed-out' | 'out-of-memory' | 'cancelled'
+/** `queued` and `running` change; the others are final. `expired`: it was too old before it could run. */
+export type RecordState =
+  | 'queued'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'timed-out'
+  | 'out-of-memory'
+  | 'cancelled'
+  | 'expired'
 
 export const RECORD_STATES = [
   'queued',
@@ -15,6 +25,7 @@ export const RECORD_STATES = [
   'timed-out',
   'out-of-memory',
   'cancelled',
+  'expired',
 ] as const satisfies readonly RecordState[]
 
 export interface RecordError {
@@ -45,6 +56,13 @@ export interface RecordResult {
   readonly bodyEncoding?: 'utf8' | 'base64'
 }
 
+/** What an async invocation was called with, for a replay: a final record has it, unless it is over the limit. */
+export interface RecordInput {
+  readonly headers: HeaderList
+  readonly body: string
+  readonly bodyEncoding: 'utf8' | 'base64'
+}
+
 export interface InvocationRecord {
   readonly id: InvocationId
   readonly function: FunctionName
@@ -57,13 +75,27 @@ export interface InvocationRecord {
   readonly acceptedAt: number
   readonly finishedAt?: number
   readonly attempts: readonly Attempt[]
+  readonly cause?: Cause
+  /** Not to be run before, ms since the epoch. */
+  readonly notBefore?: number
+  /** Takeovers from processes that died: each may have run the function once more. */
+  readonly redeliveries?: number
   readonly result?: RecordResult
   readonly error?: RecordError
+  /** It is in the dead-letter lane, or was: since when, ms since the epoch. */
+  readonly deadLetteredAt?: number
+  readonly deliveries?: readonly DeliveryNote[]
+  /** Not shown in lists. */
+  readonly input?: RecordInput
 }
 
 export interface RecordFilter {
   readonly function?: FunctionName
   readonly state?: RecordState
+  readonly trigger?: TriggerName
+  /** Accepted at or after / before, ms since the epoch. */
+  readonly since?: number
+  readonly before?: number
   readonly limit: number
   /** From the page before. */
   readonly cursor?: string
@@ -95,6 +127,16 @@ export interface RecordStore {
   logsOf(id: InvocationId): Promise<readonly StoredLogLine[]>
   /** The newest `limit` lines of a function, oldest first. */
   logsOfFunction(name: FunctionName, limit: number): Promise<readonly StoredLogLine[]>
+  /**
+   * Records as they are written from now on, by any process, until the signal aborts. A reader that is too slow, or
+   * cut off from Redis for a while, misses states in between and never the last one of a record.
+   */
+  follow(
+    filter: Pick<RecordFilter, 'function' | 'state' | 'trigger'>,
+    signal: AbortSignal,
+  ): AsyncIterable<InvocationRecord>
+  /** Ids of invocations of a trigger that became final, as it happens, in any process; undefined when messages may have been lost. */
+  onSettled(trigger: TriggerName, listener: (id: InvocationId | undefined) => void): Disposable
   /** The lines written from now on, until the signal aborts. */
   followLogs(name: FunctionName, signal: AbortSignal): AsyncIterable<StoredLogLine>
 }

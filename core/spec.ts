@@ -1,8 +1,10 @@
 // Reads a function spec from untrusted input. One table is the source of the parser, the OpenAPI schema and the docs.
+import { parseDestination } from './destination.ts'
 import { DURATION_PATTERN, formatDuration, parseDuration } from './duration.ts'
 import { parseEgressRules } from './egress.ts'
 import { PlatformError } from './errors.ts'
 import type { FunctionSpec, RuntimeName } from './function.ts'
+import type { RetryPolicy } from './queue.ts'
 
 interface FieldBase {
   readonly description: string
@@ -31,6 +33,7 @@ export type SpecField = FieldBase &
 
 const HOUR_MS = 3_600_000
 const LONGEST_KEEP_ALIVE_MS = 24 * HOUR_MS
+const DESTINATION_PATTERN = /^(?:|events|(?:function|queue):[A-Za-z0-9_.-]{1,128}|https?:\/\/\S{1,2000})$/
 
 export const SPEC_FIELDS = {
   runtime: {
@@ -145,6 +148,66 @@ export const SPEC_FIELDS = {
     default: 3,
     description: 'Tries of an async invocation, the first included.',
   },
+  retryBackoff: {
+    type: 'choice',
+    choices: ['exponential', 'fixed'],
+    default: 'exponential',
+    description: 'How the delay between tries grows: doubled each time, with jitter, or not at all.',
+  },
+  retryDelayMs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 24 * HOUR_MS,
+    default: 1000,
+    description: 'Delay before the second try, ms.',
+  },
+  retryMaxDelayMs: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 24 * HOUR_MS,
+    default: 300_000,
+    description: 'Longest delay between tries, ms.',
+  },
+  maxAgeMs: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 365 * 24 * HOUR_MS,
+    default: 0,
+    description: 'An async invocation that could not start for so long ends as expired, ms; 0: it waits.',
+  },
+  asyncConcurrency: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 100_000,
+    default: 0,
+    description: 'Most async invocations that run at the same time, over all invokers; 0: no limit.',
+  },
+  asyncRatePerS: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 0,
+    description: 'Most async invocations started per second, over all invokers; 0: no limit.',
+  },
+  weight: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 100,
+    default: 1,
+    description: 'Share of the async slots when functions compete for them.',
+  },
+  onSuccess: {
+    type: 'text',
+    pattern: DESTINATION_PATTERN,
+    default: '',
+    description: 'Told of async invocations that succeed: function:<name>, queue:<name>, events or a URL.',
+  },
+  onFailure: {
+    type: 'text',
+    pattern: DESTINATION_PATTERN,
+    default: '',
+    description: 'Told of async invocations that failed for good, after the last try.',
+  },
 } as const satisfies Record<keyof FunctionSpec | 'keepAliveMs', SpecField>
 
 type FieldName = keyof typeof SPEC_FIELDS
@@ -249,7 +312,11 @@ function checkTogether(spec: FunctionSpec): FunctionSpec {
   if (spec.isolation === 'fork' && spec.runtime !== 'python') {
     throw refused('isolation', `none for the runtime ${spec.runtime}: only python can fork`, spec.isolation)
   }
+  if (spec.retryDelayMs > spec.retryMaxDelayMs) {
+    throw refused('retryDelayMs', `at most retryMaxDelayMs (${spec.retryMaxDelayMs})`, spec.retryDelayMs)
+  }
   checkEgress(spec.egress)
+  for (const name of ['onSuccess', 'onFailure'] as const) checkDestination(name, spec[name])
   return spec
 }
 
@@ -259,6 +326,20 @@ function checkEgress(egress: readonly string[]): void {
   } catch (error) {
     throw refused('egress', `hosts, host:port or CIDR: ${(error as Error).message}`, egress)
   }
+}
+
+function checkDestination(name: FieldName, text: string): void {
+  try {
+    if (text !== '') parseDestination(text)
+  } catch (error) {
+    throw refused(name, `empty or a destination: ${(error as Error).message}`, text)
+  }
+}
+
+/** Of an async invocation, unless it says otherwise. */
+export function retryPolicyOf(spec: FunctionSpec): RetryPolicy {
+  const { maxAttempts, retryBackoff, retryDelayMs, retryMaxDelayMs } = spec
+  return { maxAttempts, backoff: retryBackoff, delayMs: retryDelayMs, maxDelayMs: retryMaxDelayMs }
 }
 
 function refused(name: string, expected: string, received: unknown): PlatformError {
