@@ -1,6 +1,7 @@
 // Finds out which real parts the tests can use on this machine. Starts nothing. Where there is no Redis a private copy
 // is unpacked into the cache directory, as `hearth serve` would.
 import { spawnSync } from 'node:child_process'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +17,49 @@ import { join } from 'node:path'
 
 /** @returns {Promise<Part[]>} */
 export async function findParts() {
-  return [await redis(), await docker()]
+  return [await redis(), await docker(), ...BROKERS.map(broker)]
+}
+
+/** Servers of event sources: where Debian puts them besides the PATH, and the tests that start them. */
+const BROKERS = [
+  { name: 'NATS', kind: 'nats', program: 'nats-server', also: ['/usr/sbin/nats-server'] },
+  { name: 'RabbitMQ', kind: 'amqp', program: 'rabbitmq-server', also: ['/usr/lib/rabbitmq/bin/rabbitmq-server'] },
+  { name: 'Mosquitto', kind: 'mqtt', program: 'mosquitto', also: ['/usr/sbin/mosquitto'] },
+  { name: 'PostgreSQL', kind: 'postgres', program: 'postgres', also: postgresPrograms() },
+]
+
+function broker({ name, kind, program, also }) {
+  const files = [`test/**/${kind}/**`, `test/**/*${kind}*`]
+  const found = [...also, ...onPath(program)].find(isProgram)
+  if (found === undefined) {
+    const detail = `no ${program} here: install the Debian package ${kind === 'postgres' ? 'postgresql' : program}`
+    return { name, on: false, detail, env: {}, files }
+  }
+  return { name, on: true, detail: found, env: { [`HEARTH_TEST_${kind.toUpperCase()}`]: found }, files }
+}
+
+/** The newest version first. */
+function postgresPrograms() {
+  const dir = '/usr/lib/postgresql'
+  try {
+    const versions = readdirSync(dir).toSorted((a, b) => Number(b) - Number(a))
+    return versions.map((version) => join(dir, version, 'bin/postgres'))
+  } catch {
+    return []
+  }
+}
+
+function onPath(program) {
+  return (process.env.PATH ?? '').split(':').map((dir) => join(dir, program))
+}
+
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function redis() {

@@ -3,6 +3,7 @@
 const KINDS = [
   { label: 'container tests', pattern: /docker|container/i },
   { label: 'Wasm tests', pattern: /wasm/i },
+  { label: 'broker tests', pattern: /\b(?:nats|amqp|mqtt|postgres)\b/i },
   { label: 'end-to-end tests', pattern: /^test\/e2e\// },
   { label: 'contract tests', pattern: /^test\/contract\// },
 ]
