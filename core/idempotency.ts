@@ -18,8 +18,11 @@ export interface IdempotencyKey {
 }
 
 export type Begun =
-  /** Nobody has begun: the caller does it now, and ends with `finish` or `abandon`. */
-  | { readonly kind: 'first' }
+  /**
+   * The caller does it now, and ends with `finish`, `abandon` or `doubt`. `before`: someone began it as this invocation
+   * and died, or was in doubt whether it was done; whoever begins after it is told so too, until `finish` or `abandon`.
+   */
+  | { readonly kind: 'first'; readonly before?: InvocationId }
   /** It is under way, as this invocation. */
   | { readonly kind: 'running'; readonly invocation: InvocationId }
   /** It is done. */
@@ -43,8 +46,10 @@ export interface IdempotencyStore {
   finish(key: IdempotencyKey, response: StoredResponse): Promise<void>
   /** It was not done after all, for instance refused with 429: the next request is the first again. */
   abandon(key: IdempotencyKey): Promise<void>
+  /** It is not known whether it was done: the next request is the first again, and is told so by `before`. */
+  doubt(key: IdempotencyKey): Promise<void>
   /**
-   * Resolves when it is no longer `running`, with what it is then (`first`: it was abandoned, or its process died, and
+   * Resolves when it is no longer `running`, with what it is then (`first`: it was abandoned, or its process died or was in doubt, and
    * now it is the caller's). Rejects with the signal's reason.
    */
   settled(key: IdempotencyKey, fingerprint: Digest, invocation: InvocationId, signal: AbortSignal): Promise<Begun>

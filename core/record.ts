@@ -91,7 +91,8 @@ export interface InvocationRecord {
 
 export interface RecordFilter {
   readonly function?: FunctionName
-  readonly state?: RecordState
+  /** Of several: any of them. */
+  readonly state?: RecordState | readonly RecordState[]
   readonly trigger?: TriggerName
   /** Accepted at or after / before, ms since the epoch. */
   readonly since?: number
