@@ -3,6 +3,7 @@
 import type { FunctionName } from './ids.ts'
 import type { Invocation, ResponseSink, Start, Timings } from './invocation.ts'
 import type { Outcome } from './outcome.ts'
+import type { StopSignal } from './stop-signal.ts'
 
 export interface InvocationSink extends ResponseSink {
   /** A sandbox is found; comes before everything else. */
@@ -76,7 +77,7 @@ export interface Invoker {
    * @throws PlatformError when no sandbox could take it: `queue-full`, `wait-timed-out`, `driver-unavailable`,
    * `sandbox-unavailable`, `shutting-down`, `too-many-headers`, `payload-too-large`
    */
-  invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion>
+  invoke(invocation: Invocation, sink: InvocationSink, signal: StopSignal): Promise<Completion>
   /** Whether an invocation of this function would start at once: what the consumer asks before it takes from a lane. */
   hasRoom(name: FunctionName, version: Invocation['version']): boolean
   /** Of the function, whose live version this is. */

@@ -3,14 +3,30 @@ import type { ServerResponse } from 'node:http'
 
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
+import { type Linked, LinkedList } from '#core/linked-list'
+import { StopSource } from '#core/stop-signal'
 
 /** What is cancelled gets this long to answer before its connection is closed. */
 const CANCEL_GRACE_MS = 1000
 
+/** One request from its head to the close of its response. */
+export class RunningRequest implements Linked<RunningRequest> {
+  before: RunningRequest | undefined
+  after: RunningRequest | undefined
+  readonly res: ServerResponse
+  /** Cancels it; aborts when the client has gone, or when a drain has taken too long. */
+  readonly stop = new StopSource()
+
+  constructor(res: ServerResponse) {
+    this.res = res
+  }
+}
+
 export class RunningRequests {
   readonly #clock: Clock
-  readonly #running = new Map<ServerResponse, AbortController>()
+  readonly #running = new LinkedList<RunningRequest>()
   readonly #shutdown = new AbortController()
+  #draining = false
   #onIdle: (() => void) | undefined
 
   constructor(clock: Clock) {
@@ -23,30 +39,34 @@ export class RunningRequests {
   }
 
   get draining(): boolean {
-    return this.#shutdown.signal.aborted
+    return this.#draining
   }
 
-  /** The controller cancels the request; `end` must follow. */
-  begin(res: ServerResponse): AbortController {
-    const controller = new AbortController()
-    this.#running.set(res, controller)
-    if (this.draining) res.shouldKeepAlive = false
-    return controller
-  }
-
-  end(res: ServerResponse): void {
-    this.#running.delete(res)
-    if (this.#running.size === 0) this.#onIdle?.()
+  /** It runs until its response is closed. */
+  begin(res: ServerResponse): RunningRequest {
+    const request = new RunningRequest(res)
+    this.#running.add(request)
+    if (this.#draining) res.shouldKeepAlive = false
+    // `on`, for once() costs two more functions, and it comes once anyway.
+    res.on('close', () => this.#closed(request))
+    return request
   }
 
   /** Waits until nothing runs; after `limitMs` cancels what still does. Never rejects. */
   async drain(limitMs: number): Promise<void> {
     // Makes node:http say `connection: close`, so that the client does not send its next request here.
-    for (const res of this.#running.keys()) res.shouldKeepAlive = false
+    for (const { res } of this.#running.toArray()) res.shouldKeepAlive = false
+    this.#draining = true
     this.#shutdown.abort(shuttingDown())
     if (await this.#idleWithin(limitMs)) return
-    for (const controller of this.#running.values()) controller.abort(shuttingDown())
+    for (const { stop } of this.#running.toArray()) stop.abort(shuttingDown())
     await this.#idleWithin(CANCEL_GRACE_MS)
+  }
+
+  #closed(request: RunningRequest): void {
+    if (!request.res.writableFinished) request.stop.abort(clientGone())
+    this.#running.delete(request)
+    if (this.#running.size === 0) this.#onIdle?.()
   }
 
   #idleWithin(ms: number): Promise<boolean> {
@@ -63,4 +83,9 @@ export class RunningRequests {
 
 export function shuttingDown(): PlatformError {
   return new PlatformError('shutting-down', { detail: 'this instance is shutting down', retryAfterS: 1 })
+}
+
+/** Why a call is cancelled when its connection closes. */
+export function clientGone(): PlatformError {
+  return new PlatformError('cancelled', { detail: 'the client closed the connection' })
 }

@@ -11,7 +11,6 @@ import { followChanges } from './changes.ts'
 import { FunctionDirectory } from './directory.ts'
 import { errorResponder, handleUnknownRoutes } from './errors.ts'
 import type { Gateway, GatewayDeps, GatewayOptions } from './gateway.ts'
-import { clientGone } from './invoke/body.ts'
 import { SyncRecords } from './invoke/sync-records.ts'
 import { FUNCTION_PREFIX, originForm } from './invoke/target.ts'
 import { GatewayMetrics } from './metrics.ts'
@@ -71,7 +70,7 @@ function makeServer({ maxHeaders, maxHeaderBytes }: GatewayOptions): Server {
 function route(context: GatewayContext, app: FastifyInstance, req: IncomingMessage, res: ServerResponse): void {
   const url = originForm(req.url ?? '/')
   req.url = url
-  if (url.startsWith(FUNCTION_PREFIX)) void handleInvoke(context, req, res)
+  if (url.startsWith(FUNCTION_PREFIX)) handleInvoke(context, req, res)
   else app.routing(req, res)
 }
 
@@ -116,12 +115,10 @@ async function managementRoutes(app: FastifyInstance, context: GatewayContext): 
 function trackRequests(app: FastifyInstance, { running }: GatewayContext): void {
   app.decorateRequest('cancel')
   app.addHook('onRequest', async (request, { raw }) => {
-    const controller = running.begin(raw)
+    const controller = new AbortController()
+    const { stop } = running.begin(raw)
+    stop.addEventListener('abort', () => controller.abort(stop.reason))
     request.cancel = controller.signal
-    raw.once('close', () => {
-      if (!raw.writableFinished) controller.abort(clientGone())
-      running.end(raw)
-    })
   })
 }
 

@@ -1,6 +1,7 @@
 // A streamed body for a driver that takes less than the gateway lets in.
 import type { PlatformError } from '#core/errors'
 import type { Invocation } from '#core/invocation'
+import { follow, type StopSignal, StopSource } from '#core/stop-signal'
 
 export interface BodyLimit {
   readonly bytes: number
@@ -12,21 +13,19 @@ export interface CountedBody {
   /** The same, but its body fails when it is too large. */
   readonly invocation: Invocation
   /** Aborts with the caller's, and with the refusal when the body is too large. */
-  readonly signal: AbortSignal
+  readonly signal: StopSignal
 }
 
-export function countBody(invocation: Invocation, limit: BodyLimit, caller: AbortSignal): CountedBody {
-  const stop = new AbortController()
+export function countBody(invocation: Invocation, limit: BodyLimit, caller: StopSignal): CountedBody {
+  const stop = new StopSource()
+  follow(stop, caller)
   const { request } = invocation
   const body = counted(request.body as AsyncIterable<Uint8Array>, limit.bytes, () => {
     const error = limit.refusal('more')
     stop.abort(error)
     throw error
   })
-  return {
-    invocation: { ...invocation, request: { ...request, body } },
-    signal: AbortSignal.any([caller, stop.signal]),
-  }
+  return { invocation: { ...invocation, request: { ...request, body } }, signal: stop }
 }
 
 async function* counted(

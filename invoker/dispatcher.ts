@@ -16,6 +16,7 @@ import type {
 } from '#core/invoker'
 import { checkBodySize, checkHeaders, type RequestLimits } from '#core/limits'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 
 import { type BodyLimit, countBody } from './counted-body.ts'
 import type { Lease } from './pool/member.ts'
@@ -49,12 +50,13 @@ export class Dispatcher implements Invoker {
     this.#pool = pool
   }
 
-  async invoke(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+  async invoke(invocation: Invocation, sink: InvocationSink, signal: StopSignal): Promise<Completion> {
     const limit = this.#check(invocation)
     if (limit === undefined) return this.#admit(invocation, sink, signal)
     const counted = countBody(invocation, limit, signal)
     const completion = await this.#admit(counted.invocation, sink, counted.signal)
-    if (completion.outcome.kind === 'cancelled' && !signal.aborted) counted.signal.throwIfAborted()
+    if (completion.outcome.kind === 'cancelled' && !signal.aborted && counted.signal.aborted)
+      throw counted.signal.reason
     return completion
   }
 
@@ -124,7 +126,7 @@ export class Dispatcher implements Invoker {
     return { bytes: limit, refusal }
   }
 
-  async #admit(invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+  async #admit(invocation: Invocation, sink: InvocationSink, signal: StopSignal): Promise<Completion> {
     const { version } = invocation
     const lease = this.#pool.take(version)
     if (lease !== undefined) return this.#run(lease, invocation, sink, signal)
@@ -138,7 +140,7 @@ export class Dispatcher implements Invoker {
   }
 
   /** Undefined when the call was cancelled while it waited. */
-  async #admission(version: FunctionVersion, signal: AbortSignal): Promise<Admission | undefined> {
+  async #admission(version: FunctionVersion, signal: StopSignal): Promise<Admission | undefined> {
     try {
       return await this.#pool.wait(version, signal)
     } catch (thrown) {
@@ -147,7 +149,7 @@ export class Dispatcher implements Invoker {
     }
   }
 
-  async #run(lease: Lease, invocation: Invocation, sink: InvocationSink, signal: AbortSignal): Promise<Completion> {
+  async #run(lease: Lease, invocation: Invocation, sink: InvocationSink, signal: StopSignal): Promise<Completion> {
     using _slot = lease
     const { start } = lease
     this.#started(invocation.version.function, start, sink)

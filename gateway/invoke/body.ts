@@ -5,6 +5,9 @@ import { PlatformError } from '#core/errors'
 import type { Body } from '#core/invocation'
 import { checkBodySize } from '#core/limits'
 import type { RequestLimits } from '#core/limits'
+import type { StopSource } from '#core/stop-signal'
+
+import { clientGone } from '../running.ts'
 
 /** Up to here a body comes with the call in one piece: cheaper than a stream, and most bodies are smaller. */
 const WHOLE_BYTES = 64 * 1024
@@ -12,27 +15,19 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * The body of a request; streams are read while the function runs.
- * @param onTooLarge called when a stream turns out to be over the limit; the stream then fails with the same error
+ * @param stop aborted when a stream turns out to be over the limit; the stream then fails with the same error
  * @throws PlatformError `payload-too-large`; `cancelled` when the client went away
  */
-export function requestBody(
-  req: IncomingMessage,
-  limits: RequestLimits,
-  onTooLarge: (error: PlatformError) => void,
-): Body | Promise<Uint8Array> {
+export function requestBody(req: IncomingMessage, limits: RequestLimits, stop: StopSource): Body | Promise<Uint8Array> {
   const length = req.headers['content-length']
-  if (req.headers['transfer-encoding'] !== undefined) return limited(req, limits, onTooLarge)
+  if (req.headers['transfer-encoding'] !== undefined) return limited(req, limits, stop)
   if (length === undefined || length === '0') return EMPTY
   const bytes = Number(length)
   checkBodySize(bytes, limits)
-  return bytes <= WHOLE_BYTES ? collect(req) : limited(req, limits, onTooLarge)
+  return bytes <= WHOLE_BYTES ? collect(req) : limited(req, limits, stop)
 }
 
-async function* limited(
-  req: IncomingMessage,
-  limits: RequestLimits,
-  onTooLarge: (error: PlatformError) => void,
-): AsyncGenerator<Uint8Array> {
+async function* limited(req: IncomingMessage, limits: RequestLimits, stop: StopSource): AsyncGenerator<Uint8Array> {
   let bytes = 0
   try {
     // Not destroyed when the function stops reading: that would close the connection under the response.
@@ -42,7 +37,7 @@ async function* limited(
       yield chunk as Buffer
     }
   } catch (error) {
-    if (error instanceof PlatformError) onTooLarge(error)
+    if (error instanceof PlatformError) stop.abort(error)
     throw error
   } finally {
     // What nobody wants still has to be read, or the next request on the connection is never seen.
@@ -64,9 +59,4 @@ function collect(req: IncomingMessage): Promise<Uint8Array> {
     req.once('end', () => resolve(body ?? EMPTY))
     req.once('error', () => reject(clientGone()))
   })
-}
-
-/** Why a call is cancelled when its connection closes. */
-export function clientGone(): PlatformError {
-  return new PlatformError('cancelled', { detail: 'the client closed the connection' })
 }

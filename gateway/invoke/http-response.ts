@@ -7,6 +7,7 @@ import type { Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
 import type { InvocationSink } from '#core/invoker'
 
 import { forwardResponse } from './headers.ts'
+import type { SyncRecord } from './sync-records.ts'
 
 /** Longer bodies are not worth the copy. */
 const ONE_PIECE_BYTES = 16_384
@@ -18,7 +19,7 @@ export class HttpResponse implements InvocationSink {
   readonly #res: ServerResponse
   readonly #invocation: Invocation
   readonly #clock: Clock
-  readonly #onLog: (line: LogLine) => void
+  readonly #record: Pick<SyncRecord, 'log'>
   #state: State = 'open'
   #start: Start | undefined
   #ranFrom = 0
@@ -30,11 +31,11 @@ export class HttpResponse implements InvocationSink {
   /** One wait for all chunks that come while the client does not read. */
   #draining: Promise<void> | undefined
 
-  constructor(res: ServerResponse, invocation: Invocation, clock: Clock, onLog: (line: LogLine) => void) {
+  constructor(res: ServerResponse, invocation: Invocation, clock: Clock, record: Pick<SyncRecord, 'log'>) {
     this.#res = res
     this.#invocation = invocation
     this.#clock = clock
-    this.#onLog = onLog
+    this.#record = record
   }
 
   /** Whether nothing has been sent, so that another answer still can be. */
@@ -111,7 +112,7 @@ export class HttpResponse implements InvocationSink {
   }
 
   log(line: LogLine): void {
-    this.#onLog(line)
+    this.#record.log(line)
   }
 
   /** Cuts the connection after what has been sent, so that the client does not take a part for the whole. */

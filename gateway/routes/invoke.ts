@@ -1,19 +1,21 @@
 // ANY /fn/{name}[@version]/{path…}: the sync path. It works on the bare request and response of node:http: here every
-// microsecond and every byte of the path counts, and a router has nothing to add.
+// microsecond and every byte of the path counts, and a router has nothing to add. What need not wait does not become a
+// promise for the same reason.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import { asPlatformError, PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import { newInvocationId } from '#core/ids'
 import type { InvocationId } from '#core/ids'
-import type { Invocation } from '#core/invocation'
+import type { Body, Invocation } from '#core/invocation'
 import type { Completion } from '#core/invoker'
 import { checkHeaders } from '#core/limits'
 import { describeOutcome, errorCodeOf } from '#core/outcome'
 import type { RecordResult } from '#core/record'
+import type { StopSource } from '#core/stop-signal'
 
 import { unauthorized } from '../auth.ts'
-import { clientGone, releaseBody, requestBody } from '../invoke/body.ts'
+import { releaseBody, requestBody } from '../invoke/body.ts'
 import { forwardRequest } from '../invoke/headers.ts'
 import { HttpResponse } from '../invoke/http-response.ts'
 import type { SyncRecord } from '../invoke/sync-records.ts'
@@ -22,126 +24,132 @@ import { sendProblem } from '../problem.ts'
 import { shuttingDown } from '../running.ts'
 import type { GatewayContext } from './context.ts'
 
-/** Answers a request whose target starts with FUNCTION_PREFIX. Never rejects. */
-export async function handleInvoke(context: GatewayContext, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const id = newInvocationId()
-  const { running } = context
-  const controller = running.begin(res)
-  res.once('close', () => {
-    if (!res.writableFinished) controller.abort(clientGone())
-    running.end(res)
-  })
+interface Incoming {
+  readonly id: InvocationId
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** Cancels the call. */
+  readonly stop: StopSource
+}
+
+/** Answers a request whose target starts with FUNCTION_PREFIX. Never throws. */
+export function handleInvoke(context: GatewayContext, req: IncomingMessage, res: ServerResponse): void {
+  const incoming: Incoming = { id: newInvocationId(), req, res, stop: context.running.begin(res).stop }
   try {
-    if (running.draining) throw shuttingDown()
+    if (context.running.draining) throw shuttingDown()
     const { selector, target } = parseTarget(req.url as string)
     const found = context.directory.resolve(selector)
-    const version = found instanceof Promise ? await found : found
-    const invocation = await accept(context, req, { id, version, target, controller })
-    await run(context, { req, res, invocation, controller })
+    if (found instanceof Promise) void acceptLater(context, incoming, found, target)
+    else accept(context, incoming, found, target)
   } catch (thrown) {
-    answerError(context, { req, res, id }, thrown)
+    answerError(context, incoming, thrown)
   }
 }
 
-interface Accepted {
-  readonly id: InvocationId
-  readonly version: FunctionVersion
-  readonly target: string
-  readonly controller: AbortController
+async function acceptLater(
+  context: GatewayContext,
+  incoming: Incoming,
+  finding: Promise<FunctionVersion>,
+  target: string,
+): Promise<void> {
+  try {
+    accept(context, incoming, await finding, target)
+  } catch (thrown) {
+    answerError(context, incoming, thrown)
+  }
 }
 
-async function accept(context: GatewayContext, req: IncomingMessage, accepted: Accepted): Promise<Invocation> {
-  const { id, version, target, controller } = accepted
+/** @throws PlatformError */
+function accept(context: GatewayContext, incoming: Incoming, version: FunctionVersion, target: string): void {
   const { options } = context
+  const { id, req, stop } = incoming
   const tokenOnly = version.spec.auth === 'token'
   if (tokenOnly && !context.isAdmin(req.headers.authorization)) throw unauthorized(req.headers.authorization)
   const { origin, headers } = forwardRequest(req, { trustProxy: options.trustProxy, hideAuthorization: tokenOnly })
   checkHeaders(headers, options)
-  const coming = requestBody(req, options, (error) => controller.abort(error))
-  const body = coming instanceof Promise ? await coming : coming
-  return {
-    id,
-    version,
-    trigger: 'http',
-    request: { method: req.method as string, target, origin, headers, body },
-    attempt: 1,
-    acceptedAt: context.deps.clock.now(),
+  const body = requestBody(req, options, stop)
+  const run = (whole: Body): void => {
+    const request = { method: req.method as string, target, origin, headers, body: whole }
+    const acceptedAt = context.deps.clock.now()
+    void new SyncCall(context, incoming, { id, version, trigger: 'http', request, attempt: 1, acceptedAt }).run()
+  }
+  if (body instanceof Promise) body.then(run, (error: unknown) => answerError(context, incoming, error))
+  else run(body)
+}
+
+/** One call from its acceptance to its answer. */
+class SyncCall {
+  readonly #context: GatewayContext
+  readonly #incoming: Incoming
+  readonly #invocation: Invocation
+  readonly #record: SyncRecord
+  readonly #response: HttpResponse
+
+  constructor(context: GatewayContext, incoming: Incoming, invocation: Invocation) {
+    this.#context = context
+    this.#incoming = incoming
+    this.#invocation = invocation
+    this.#record = context.records.begin(invocation)
+    this.#response = new HttpResponse(incoming.res, invocation, context.deps.clock, this.#record)
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { deps } = this.#context
+    try {
+      const completion = await deps.invoker.invoke(this.#invocation, this.#response, this.#incoming.stop)
+      this.#completed(completion)
+    } catch (thrown) {
+      this.#failed(thrown)
+    }
+    releaseBody(this.#invocation.request.body)
+  }
+
+  #completed(completion: Completion): void {
+    this.#context.metrics.completed(this.#invocation.version.function, completion)
+    this.#record.completed(completion, resultOf(this.#response))
+    this.#finish(completion)
+  }
+
+  /** What is left to say when the invocation is over: nothing, when the function has answered. */
+  #finish({ outcome, timings }: Completion): void {
+    const response = this.#response
+    const { id, req, res } = this.#incoming
+    if (response.complete || res.destroyed) return
+    if (!response.untouched) return response.break()
+    const code = errorCodeOf(outcome)
+    const error =
+      response.refused ??
+      (code === undefined
+        ? new PlatformError('internal', { detail: 'the function responded without a response' })
+        : this.#causeOf(code, describeOutcome(outcome)))
+    if (error.code === 'internal') this.#context.deps.onFault(error, id)
+    sendProblem(req, res, error, { id, headers: response.platformHeaders(timings.runMs) })
+  }
+
+  /** A cancelled call has a reason that the client should hear: a body too large, a shutdown. */
+  #causeOf(code: PlatformError['code'], detail: string): PlatformError {
+    const { reason } = this.#incoming.stop
+    if (code === 'cancelled' && reason instanceof PlatformError) return reason
+    return new PlatformError(code, { detail })
+  }
+
+  /** The platform failed it. */
+  #failed(thrown: unknown): void {
+    const { id, req, res, stop } = this.#incoming
+    const response = this.#response
+    const error = asPlatformError(stop.aborted ? stop.reason : thrown)
+    this.#context.metrics.refused(this.#invocation.version.function)
+    if (error.code === 'internal') this.#context.deps.onFault(thrown, id)
+    this.#record.failed(error)
+    if (res.destroyed || response.complete) return
+    if (response.untouched) sendProblem(req, res, error, { id, headers: response.platformHeaders() })
+    else response.break()
   }
 }
 
-interface Call {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  readonly invocation: Invocation
-  readonly controller: AbortController
-}
-
-async function run(context: GatewayContext, call: Call): Promise<void> {
-  const { deps, metrics } = context
-  const { invocation, controller, res } = call
-  const name = invocation.version.function
-  const record = context.records.begin(invocation)
-  const response = new HttpResponse(res, invocation, deps.clock, (line) => record.log(line))
-  let completion: Completion
-  try {
-    completion = await deps.invoker.invoke(invocation, response, controller.signal)
-    releaseBody(invocation.request.body)
-  } catch (thrown) {
-    releaseBody(invocation.request.body)
-    metrics.refused(name)
-    failCall(context, { call, response, record }, thrown)
-    return
-  }
-  metrics.completed(name, completion)
-  record.completed(completion, resultOf(response))
-  finish(context, call, { response, completion })
-}
-
-/** What is left to say when the invocation is over: nothing, when the function has answered. */
-function finish(
-  context: GatewayContext,
-  { req, res, invocation, controller }: Call,
-  { response, completion }: { readonly response: HttpResponse; readonly completion: Completion },
-): void {
-  if (response.complete || res.destroyed) return
-  if (!response.untouched) return response.break()
-  const { outcome } = completion
-  const code = errorCodeOf(outcome)
-  const error =
-    response.refused ??
-    (code === undefined
-      ? new PlatformError('internal', { detail: 'the function responded without a response' })
-      : causeOf(controller.signal, code, describeOutcome(outcome)))
-  if (error.code === 'internal') context.deps.onFault(error, invocation.id)
-  sendProblem(req, res, error, { id: invocation.id, headers: response.platformHeaders(completion.timings.runMs) })
-}
-
-/** A cancelled call has a reason that the client should hear: a body too large, a shutdown. */
-function causeOf(signal: AbortSignal, code: PlatformError['code'], detail: string): PlatformError {
-  if (code === 'cancelled' && signal.reason instanceof PlatformError) return signal.reason
-  return new PlatformError(code, { detail })
-}
-
-function failCall(
-  context: GatewayContext,
-  { call, response, record }: { readonly call: Call; readonly response: HttpResponse; readonly record: SyncRecord },
-  thrown: unknown,
-): void {
-  const { req, res, invocation, controller } = call
-  const reason: unknown = controller.signal.aborted ? controller.signal.reason : thrown
-  const error = asPlatformError(reason)
-  if (error.code === 'internal') context.deps.onFault(thrown, invocation.id)
-  record.failed(error)
-  if (res.destroyed || response.complete) return
-  if (response.untouched) sendProblem(req, res, error, { id: invocation.id, headers: response.platformHeaders() })
-  else response.break()
-}
-
-function answerError(
-  context: GatewayContext,
-  { req, res, id }: { readonly req: IncomingMessage; readonly res: ServerResponse; readonly id: InvocationId },
-  thrown: unknown,
-): void {
+/** Of what has not become a call. */
+function answerError(context: GatewayContext, { req, res, id }: Incoming, thrown: unknown): void {
   const error = asPlatformError(thrown)
   if (error.code === 'internal') context.deps.onFault(thrown, id)
   if (res.destroyed || res.headersSent) return

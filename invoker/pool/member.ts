@@ -1,6 +1,8 @@
 import { PlatformError } from '#core/errors'
 import type { Invocation, ResponseSink, Start } from '#core/invocation'
+import type { Linked } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
 import type { Placeable, SandboxState } from './sandbox-state.ts'
@@ -48,7 +50,9 @@ export const WARM_START: Start = { kind: 'warm', queueMs: 0, startMs: 0 }
  * A borrowed slot of a sandbox. Disposing of it gives the slot back, unless a call has been started in it: then the
  * slot comes back by itself once the code of the call is over too, which may be after its outcome.
  */
-export class Lease implements Disposable {
+export class Lease implements Disposable, Linked<Lease> {
+  before: Lease | undefined
+  after: Lease | undefined
   readonly start: Start
   readonly startedAt: number
   readonly #member: Member
@@ -68,7 +72,7 @@ export class Lease implements Disposable {
   }
 
   /** At most once, and not when it is stale. Resolves with the outcome as soon as there is one. */
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal): Promise<Outcome> {
+  invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const { sandbox } = this.#member
     if (this.#used || sandbox === undefined) throw new PlatformError('internal', { detail: 'a lease is for one call' })
     const outcome = sandbox.invoke(invocation, sink, signal, () => this.#giveBack(this, this.#member))

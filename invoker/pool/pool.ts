@@ -6,6 +6,7 @@ import type { FunctionSpec, FunctionVersion } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
 import type { DriverName, SandboxCounts } from '#core/invoker'
 import { keepAliveMsOf } from '#core/spec'
+import type { StopSignal } from '#core/stop-signal'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 import { within } from '#invoker/within'
@@ -93,7 +94,7 @@ export class SandboxPool implements House {
   }
 
   /** Waits for a slot. @throws PlatformError as `Invoker.invoke`; the signal's reason when it aborts */
-  async wait(version: FunctionVersion, signal: AbortSignal): Promise<Admission> {
+  async wait(version: FunctionVersion, signal: StopSignal): Promise<Admission> {
     for (;;) {
       const admission = await this.#poolOf(version).wait(signal)
       if (admission.kind !== 'lease' || !admission.lease.stale) return admission

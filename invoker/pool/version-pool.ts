@@ -4,7 +4,9 @@ import type { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
 import type { SandboxCounts } from '#core/invoker'
+import { LinkedList } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
 import { bring } from './bring.ts'
@@ -33,7 +35,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   readonly #line: WaitingLine<Admission>
   readonly #members: Member[] = []
   /** In the order of their calls. */
-  readonly #leases = new Set<Lease>()
+  readonly #leases = new LinkedList<Lease>()
   readonly #tempo = new Tempo()
   #retired = false
   #closed = false
@@ -98,7 +100,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   }
 
   /** Waits for a slot. @throws PlatformError as `Invoker.invoke`; the signal's reason when it aborts */
-  async wait(signal: AbortSignal): Promise<Admission> {
+  async wait(signal: StopSignal): Promise<Admission> {
     this.#house.starter.driverFor(this.version.spec.runtime)
     const turn = this.#line.join(signal)
     this.pump()
@@ -217,7 +219,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     const now = this.#house.clock.monotonic()
     if (!this.#tempo.mayStart(now)) return false
     const { startMs } = this.#tempo
-    const [oldest] = this.#leases
+    const oldest = this.#leases.first
     const slots = this.#house.starter.slotsOf(this.version.spec)
     const backlog = {
       waiting: this.#line.length,

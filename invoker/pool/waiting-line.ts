@@ -1,6 +1,7 @@
 // The calls of one version that wait for room: first in, first out, each with a deadline.
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
+import type { StopSignal } from '#core/stop-signal'
 
 interface Waiter<T> {
   /** Monotonic ms. */
@@ -54,8 +55,8 @@ export class WaitingLine<T> {
    * Joins the line.
    * @throws PlatformError `queue-full`, `wait-timed-out`; the signal's reason when it aborts
    */
-  async join(signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted()
+  async join(signal: StopSignal): Promise<T> {
+    if (signal.aborted) throw signal.reason
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiter = { since: this.#clock.monotonic(), resolve, reject }
     this.#waiters.add(waiter)

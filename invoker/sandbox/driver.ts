@@ -10,6 +10,7 @@ import type { FunctionName, SandboxId, VersionNumber } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { DriverName } from '#core/invoker'
 import type { FunctionFailure, Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 
 /** What must be known to make a sandbox, before it has any code. */
 export type SandboxSpec = Pick<FunctionSpec, 'runtime' | 'engine' | 'memoryMiB' | 'concurrency'>
@@ -40,16 +41,6 @@ export type Termination =
 export type Hibernation =
   | { readonly hibernated: true; readonly residentBytes: number }
   | { readonly hibernated: false; readonly reason: string }
-
-/**
- * The part of an AbortSignal that a call needs. An AbortSignal of its own for every call would cost as much as all else
- * that the invoker does for a warm call.
- */
-export interface StopSignal {
-  readonly aborted: boolean
-  addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void
-  removeEventListener(type: 'abort', listener: () => void): void
-}
 
 export interface DriverCapabilities {
   /** The runtimes whose sandboxes it makes. */
@@ -104,6 +95,8 @@ export interface Sandbox extends AsyncDisposable {
   resume?(): Promise<void>
   /** Of one that is paused: moves its memory to where it costs less. Slow; never rejects. */
   hibernate?(): Promise<Hibernation>
+  /** Bytes of memory that it holds now, undefined when that cannot be told. Takes microseconds: it is asked often. */
+  residentBytes?(): number | undefined
   /** Resolves true when the code still lets the sandbox answer, false after `timeoutMs` without an answer. */
   responsive(timeoutMs: number): Promise<boolean>
   /** Kills it with all that runs in it. Idempotent, never throws. */

@@ -5,7 +5,9 @@ import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
+import { LinkedList } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 import { stopOnCancel } from '#invoker/terminate/cancel'
 import { Deadlines } from '#invoker/terminate/deadline'
 import { type CallGuard, RunningCall } from '#invoker/terminate/running-call'
@@ -49,7 +51,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   readonly #sandbox: Sandbox
   readonly #options: GuardOptions
   /** Oldest first; those included that are over but whose code is not. */
-  readonly #calls = new Set<RunningCall>()
+  readonly #calls = new LinkedList<RunningCall>()
   readonly #deadlines: Deadlines
   readonly #rest: Rest
   readonly #disposed = Promise.withResolvers<void>()
@@ -155,7 +157,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
    * @param onQuiet called once, when the code of the call is over as well or the sandbox is gone: then its slot is free
    * @throws PlatformError `internal` when the sandbox cannot take a call now
    */
-  invoke(invocation: Invocation, sink: ResponseSink, signal: AbortSignal, onQuiet: () => void): Promise<Outcome> {
+  invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal, onQuiet: () => void): Promise<Outcome> {
     this.#require('ready')
     if (signal.aborted) {
       onQuiet()
@@ -259,14 +261,14 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   /** Calls whose callers still wait. */
   #running(): number {
     let count = 0
-    for (const call of this.#calls) if (!call.over) count += 1
+    for (const call of this.#calls.toArray()) if (!call.over) count += 1
     return count
   }
 
   #kill(forTheRunning: Outcome = { kind: 'exited', detail: 'the platform ended the sandbox' }): void {
     if (this.#is('gone')) return
     this.#state = { kind: 'gone' }
-    for (const call of this.#calls) call.settle(forTheRunning)
+    for (const call of this.#calls.toArray()) call.settle(forTheRunning)
     this.onChange?.()
     void this.#dispose()
   }
@@ -282,7 +284,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     this.onChange?.()
     const outcome = outcomeOfEnd(termination, this.#options.memoryMiB)
     const finish = (): void => {
-      for (const call of this.#calls) call.settle(outcome)
+      for (const call of this.#calls.toArray()) call.settle(outcome)
       void this.#dispose()
     }
     if (this.#calls.size === 0) finish()
@@ -294,7 +296,7 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     try {
       await this.#sandbox[Symbol.asyncDispose]()
     } finally {
-      for (const call of this.#calls) this.#becameQuiet(call)
+      for (const call of this.#calls.toArray()) this.#becameQuiet(call)
       this.#disposed.resolve()
     }
   }

@@ -31,6 +31,7 @@ export interface LinkCallOptions {
 }
 
 export class LinkCall {
+  readonly number: number
   readonly #options: LinkCallOptions
   #memoryMiB = 0
   #status: number | undefined
@@ -48,6 +49,7 @@ export class LinkCall {
   #consumed = 0
 
   constructor(options: LinkCallOptions) {
+    this.number = options.number
     this.#options = options
   }
 
@@ -209,7 +211,7 @@ export class LinkCall {
   }
 
   #send(type: FrameType, flags: number, payload?: Uint8Array, head?: string): void {
-    const { socket, channel, number } = this.#options
-    socket.send({ type, flags, channel, call: number }, payload, head)
+    const { socket, channel } = this.#options
+    socket.send({ type, flags, channel, call: this.number }, payload, head)
   }
 }

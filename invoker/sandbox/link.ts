@@ -4,8 +4,10 @@ import { type Clock, systemClock } from '#core/clock'
 import { CHUNK_BYTES, type Frame, FrameError, FrameFlag, FrameType, parseJson, type ReadyHead } from '#core/frames'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 
-import type { LoadResult, StopSignal } from './driver.ts'
+import { CallTable } from './call-table.ts'
+import type { LoadResult } from './driver.ts'
 import type { FrameSocket } from './frame-socket.ts'
 import { LinkCall } from './link-call.ts'
 import { readFailure, readLoadResult, readLog } from './link-messages.ts'
@@ -29,7 +31,7 @@ export class SandboxLink {
   readonly #channel: number
   readonly #onViolation: (error: FrameError) => void
   readonly #clock: Clock
-  readonly #calls = new Map<number, LinkCall>()
+  readonly #calls = new CallTable<LinkCall>()
   readonly #pings: ((answered: boolean) => void)[] = []
   #ready = Promise.withResolvers<ReadyHead>()
   readonly #ending = Promise.withResolvers<void>()
@@ -37,7 +39,6 @@ export class SandboxLink {
   #uncaught: string | undefined
   #compiled: { pieces: Buffer[]; left: number; resolve: (pack: Buffer | undefined) => void } | undefined
   #loading: { sink: ResponseSink | undefined; resolve: (result: LoadResult | undefined) => void } | undefined
-  #nextCall = 0
   #closed = false
 
   constructor({ socket, channel, onViolation, clock = systemClock }: LinkOptions) {
@@ -76,8 +77,7 @@ export class SandboxLink {
     this.#ready.reject(new Error('the sandbox ended before it was ready'))
     this.#loading?.resolve(undefined)
     this.#compiled?.resolve(undefined)
-    for (const call of this.#calls.values()) call.settle(undefined)
-    this.#calls.clear()
+    for (const call of this.#calls.toArray()) call.settle(undefined)
     for (const answer of this.#pings.splice(0)) answer(false)
   }
 
@@ -116,8 +116,7 @@ export class SandboxLink {
   invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome | undefined> {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#closed) return Promise.resolve(undefined)
-    this.#nextCall = this.#nextCall === 0xffffffff ? 1 : this.#nextCall + 1
-    const number = this.#nextCall
+    const number = this.#calls.nextNumber()
     return new Promise((resolve) => {
       const onAbort = (): void => call.cancel()
       const call = new LinkCall({
@@ -126,14 +125,14 @@ export class SandboxLink {
         number,
         sink,
         onSettled: (outcome) => {
-          this.#calls.delete(number)
+          this.#calls.delete(call)
           signal.removeEventListener('abort', onAbort)
           // Its slot must not go to another call before the sandbox is gone.
           const last = this.#uncaught !== undefined && !this.#closed
           resolve(last ? this.#gone.promise.then(() => outcome) : outcome)
         },
       })
-      this.#calls.set(number, call)
+      this.#calls.add(call)
       signal.addEventListener('abort', onAbort, { once: true })
       call.start(invocation, this.#clock.now() + invocation.version.spec.timeoutMs)
     })

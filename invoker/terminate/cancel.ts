@@ -1,7 +1,9 @@
+import type { StopSignal } from '#core/stop-signal'
+
 import type { RunningCall } from './running-call.ts'
 
 /** Cause: the caller went away or cancelled. */
-export function stopOnCancel(call: RunningCall, signal: AbortSignal): void {
+export function stopOnCancel(call: RunningCall, signal: StopSignal): void {
   const cancel = (): void => call.stop({ kind: 'cancelled' })
   if (signal.aborted) return cancel()
   signal.addEventListener('abort', cancel, { once: true })

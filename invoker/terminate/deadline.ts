@@ -1,4 +1,5 @@
 import type { Clock } from '#core/clock'
+import type { LinkedList } from '#core/linked-list'
 
 import type { RunningCall } from './running-call.ts'
 
@@ -9,10 +10,10 @@ import type { RunningCall } from './running-call.ts'
 export class Deadlines implements Disposable {
   readonly #clock: Clock
   /** Oldest first. */
-  readonly #calls: ReadonlySet<RunningCall>
+  readonly #calls: LinkedList<RunningCall>
   #timer: Disposable | undefined
 
-  constructor(clock: Clock, calls: ReadonlySet<RunningCall>) {
+  constructor(clock: Clock, calls: LinkedList<RunningCall>) {
     this.#clock = clock
     this.#calls = calls
   }
@@ -20,7 +21,7 @@ export class Deadlines implements Disposable {
   /** To be called when a call was added. */
   watch(): void {
     if (this.#timer !== undefined) return
-    const [oldest] = this.#calls
+    const oldest = this.#calls.first
     if (oldest === undefined) return
     const ms = Math.max(0, oldest.deadline - this.#clock.monotonic())
     this.#timer = this.#clock.after(ms, () => this.#due())
@@ -34,9 +35,9 @@ export class Deadlines implements Disposable {
   #due(): void {
     this.#timer = undefined
     const now = this.#clock.monotonic() + 1
-    const due = [...this.#calls].filter(({ over, deadline }) => !over && deadline <= now)
+    const due = this.#calls.toArray().filter(({ over, deadline }) => !over && deadline <= now)
     for (const call of due) call.stop({ kind: 'timed-out', limitMs: call.limitMs })
-    const next = [...this.#calls].find(({ over }) => !over)
+    const next = this.#calls.toArray().find(({ over }) => !over)
     if (next === undefined) return
     this.#timer = this.#clock.after(Math.max(0, next.deadline - now + 1), () => this.#due())
   }

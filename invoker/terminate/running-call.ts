@@ -1,11 +1,14 @@
 // One call in a sandbox, from its start to its one and only outcome: whatever ends it first wins. The files beside
 // this one are the causes. Knows nothing of pools, and of sandboxes only that they deliver into a ResponseSink.
 import type { LogLine, ResponseHead, ResponseSink } from '#core/invocation'
+import type { Linked } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
-import type { StopSignal } from '#invoker/sandbox/driver'
+import type { StopSignal } from '#core/stop-signal'
 
 /** What the driver is given: where to deliver, and as its signal when to stop. */
-export class RunningCall implements ResponseSink, StopSignal {
+export class RunningCall implements ResponseSink, StopSignal, Linked<RunningCall> {
+  before: RunningCall | undefined
+  after: RunningCall | undefined
   /** Resolves once, with the first cause of the end. Never rejects. */
   readonly outcome: Promise<Outcome>
   readonly limitMs: number

@@ -3,8 +3,9 @@ import { sleep } from '#core/clock'
 import { newSandboxId, type SandboxId } from '#core/ids'
 import type { Invocation, LogLine, ResponseSink } from '#core/invocation'
 import type { FunctionFailure, Outcome } from '#core/outcome'
+import type { StopSignal } from '#core/stop-signal'
 
-import type { Code, LoadResult, Sandbox, SandboxSpec, StopSignal, Termination } from '../driver.ts'
+import type { Code, LoadResult, Sandbox, SandboxSpec, Termination } from '../driver.ts'
 import type { FakeCall, FakeProgram } from './program.ts'
 import type { FakeScript } from './script.ts'
 
