@@ -16,6 +16,7 @@ describe('layering', () => {
     ['gateway/routes/invoke.ts', `import { place } from '#invoker/pool/place'`, 'gateway may import core'],
     ['invoker/consumer.ts', `import type {\n  Router,\n} from '../gateway/router.ts'`, 'invoker may import core'],
     ['gateway/server.ts', `const Redis = await import('ioredis')`, 'this vendor belongs in'],
+    ['gateway/sources/amqp/source.ts', `import { connect } from 'mqtt'`, 'this vendor belongs in'],
     ['store/keys.ts', `import { parse } from '../core/spec.ts'`, 'across layers it is #core/…'],
     ['runtimes/js/prelude.ts', `import '../../core/ids.ts'`, 'runtimes may import nothing of ours'],
   ])('finds a planted import in %s', (path, text, reason) => {

@@ -17,7 +17,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** One vendor, one folder. Tests and benches may use what they check or compare with. */
 const VENDORS: readonly (readonly [vendor: RegExp, folders: RegExp])[] = [
-  [/^(?:ioredis|bullmq)$/, /^store\//],
+  [/^(?:ioredis|bullmq)$/, /^(?:store|gateway\/sources\/(?:bullmq|redis-stream)|gateway\/destinations)\//],
+  [/^cloudevents$/, /^gateway\/cloud-events\//],
+  [/^cron-parser$/, /^gateway\/sources\/schedule\//],
+  [/^@nats-io\/.*$/, /^gateway\/sources\/nats\//],
+  [/^amqplib$/, /^gateway\/sources\/amqp\//],
+  [/^mqtt$/, /^gateway\/sources\/mqtt\//],
+  [/^pg$/, /^gateway\/sources\/postgres\//],
   [/^dockerode$/, /^invoker\/sandbox\/docker\//],
   [/^(?:@bytecodealliance\/.*|componentize-qjs)$/, /^(?:invoker\/sandbox\/wasm\/build|runtimes\/js\/starlingmonkey)\//],
   [/^esbuild$/, /^invoker\/(?:sandbox\/wasm|build)\//],
