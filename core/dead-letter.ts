@@ -30,4 +30,6 @@ export interface DeadLetters {
   /** Removes all; returns how many. */
   purge(name: FunctionName): Promise<number>
   count(name: FunctionName): Promise<number>
+  /** Of all functions that have any. */
+  counts(): Promise<ReadonlyMap<FunctionName, number>>
 }

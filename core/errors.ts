@@ -113,6 +113,12 @@ export const ERRORS = {
     title: 'The Idempotency-Key was used with another request',
     advice: 'Use a new key for a new request.',
   },
+  'response-not-kept': {
+    status: 409,
+    retryable: false,
+    title: 'The request was done before, but its response was not kept',
+    advice: 'It is not done again; the record of the invocation that "invocation" names says what came of it.',
+  },
   'not-cancellable': {
     status: 409,
     retryable: false,

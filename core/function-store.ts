@@ -4,10 +4,16 @@ import type { FunctionName, VersionNumber } from './ids.ts'
 
 export type NewVersion = Omit<FunctionVersion, 'number' | 'createdAt'>
 
+export interface FunctionPage {
+  /** Names after this one, in order. */
+  readonly after: string
+  readonly limit: number
+}
+
 export interface FunctionStore {
   get(name: FunctionName): Promise<FunctionRecord | undefined>
-  /** By name. */
-  list(): Promise<readonly FunctionRecord[]>
+  /** By name: all, or those of a page. */
+  list(page?: FunctionPage): Promise<readonly FunctionRecord[]>
   version(name: FunctionName, number: VersionNumber): Promise<FunctionVersion | undefined>
   /** Newest first. */
   versions(name: FunctionName): Promise<readonly FunctionVersion[]>

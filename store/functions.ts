@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 
 import type { FunctionRecord, FunctionVersion } from '#core/function'
-import type { FunctionStore, NewVersion } from '#core/function-store'
+import type { FunctionPage, FunctionStore, NewVersion } from '#core/function-store'
 import type { Digest, FunctionName, VersionNumber } from '#core/ids'
 
 import type { RedisBlobStore } from './blobs.ts'
@@ -59,9 +59,10 @@ export class RedisFunctionStore implements FunctionStore {
     return toRecord(name, fields)
   }
 
-  async list(): Promise<readonly FunctionRecord[]> {
-    const names = (await guard(this.#redis.smembers(this.#keys.functions))) as FunctionName[]
-    const found = await Promise.all(names.toSorted().map((name) => this.get(name)))
+  async list(page?: FunctionPage): Promise<readonly FunctionRecord[]> {
+    const names = ((await guard(this.#redis.smembers(this.#keys.functions))) as FunctionName[]).toSorted()
+    const wanted = page === undefined ? names : names.filter((name) => name > page.after).slice(0, page.limit)
+    const found = await Promise.all(wanted.map((name) => this.get(name)))
     return found.filter((record) => record !== undefined)
   }
 

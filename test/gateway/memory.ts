@@ -1,15 +1,17 @@
 // The core interfaces in memory, true to their contracts, and an invoker that a test scripts.
 import type { ArtifactFile, BlobStore, FileSet } from '#core/artifact'
 import type { Builder, Draft } from '#core/build'
+import type { DeadLetter, DeadLetterPage, DeadLetters } from '#core/dead-letter'
 import { digestOf } from '#core/digest'
-import { PlatformError } from '#core/errors'
-import type { FunctionStore } from '#core/function-store'
+import { asPlatformError, PlatformError } from '#core/errors'
+import type { FunctionPage, FunctionStore } from '#core/function-store'
 import type { FunctionRecord, FunctionVersion } from '#core/function'
-import type { Digest, FunctionName, InvocationId, VersionNumber } from '#core/ids'
+import type { Begun, IdempotencyStore, StoredResponse } from '#core/idempotency'
+import type { Digest, FunctionName, InvocationId, LaneName, TriggerName, VersionNumber } from '#core/ids'
 import type { Invocation, Start } from '#core/invocation'
 import type { Completion, FunctionActivity, InvocationSink, Invoker } from '#core/invoker'
 import type { Outcome } from '#core/outcome'
-import type { Lanes, QueuedInvocation } from '#core/queue'
+import type { Lanes, LaneState, QueuedInvocation } from '#core/queue'
 import type { InvocationRecord, RecordFilter, RecordPage, RecordStore, StoredLogLine } from '#core/record'
 
 export class MemoryFunctions implements FunctionStore {
@@ -24,8 +26,9 @@ export class MemoryFunctions implements FunctionStore {
     return this.records.get(name)
   }
 
-  async list(): Promise<readonly FunctionRecord[]> {
-    return [...this.records.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  async list(page?: FunctionPage): Promise<readonly FunctionRecord[]> {
+    const all = [...this.records.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return page === undefined ? all : all.filter(({ name }) => name > page.after).slice(0, page.limit)
   }
 
   async version(name: FunctionName, number: VersionNumber): Promise<FunctionVersion | undefined> {
@@ -103,11 +106,13 @@ export class MemoryRecords implements RecordStore {
   readonly records = new Map<InvocationId, InvocationRecord>()
   readonly lines: StoredLogLine[] = []
   readonly #followers = new Set<(line: StoredLogLine) => void>()
+  readonly #watchers = new Set<(record: InvocationRecord) => void>()
   /** What flush() fails with. */
   down: PlatformError | undefined
 
   write(record: InvocationRecord): void {
     this.records.set(record.id, record)
+    for (const watcher of this.#watchers) watcher(record)
   }
 
   writeLogs(lines: readonly StoredLogLine[]): void {
@@ -129,9 +134,10 @@ export class MemoryRecords implements RecordStore {
   }
 
   async list(filter: RecordFilter): Promise<RecordPage> {
+    const { since = 0, before = Number.POSITIVE_INFINITY } = filter
     const matching = [...this.records.values()]
-      .filter((record) => filter.function === undefined || record.function === filter.function)
-      .filter((record) => filter.state === undefined || record.state === filter.state)
+      .filter((record) => matches(record, filter))
+      .filter(({ acceptedAt }) => acceptedAt >= since && acceptedAt < before)
       .toSorted((a, b) => (a.id < b.id ? 1 : -1))
     const from = filter.cursor === undefined ? 0 : Number(filter.cursor)
     const records = matching.slice(from, from + filter.limit)
@@ -147,29 +153,56 @@ export class MemoryRecords implements RecordStore {
     return this.lines.filter((line) => line.function === name).slice(-limit)
   }
 
-  async *followLogs(name: FunctionName, signal: AbortSignal): AsyncIterable<StoredLogLine> {
-    const waiting: StoredLogLine[] = []
-    let wake = Promise.withResolvers<void>()
-    const follower = (line: StoredLogLine): void => {
-      if (line.function === name) waiting.push(line)
-      wake.resolve()
-    }
-    this.#followers.add(follower)
-    signal.addEventListener('abort', () => wake.resolve(), { once: true })
-    try {
-      while (!signal.aborted) {
-        yield* waiting.splice(0)
-        if (!signal.aborted && waiting.length === 0) await wake.promise
-        wake = Promise.withResolvers<void>()
-      }
-    } finally {
-      this.#followers.delete(follower)
-    }
+  followLogs(name: FunctionName, signal: AbortSignal): AsyncIterable<StoredLogLine> {
+    return following(this.#followers, (line) => line.function === name, signal)
   }
 
-  /** How many read followLogs() now. */
+  follow(filter: Omit<RecordFilter, 'limit'>, signal: AbortSignal): AsyncIterable<InvocationRecord> {
+    return following(this.#watchers, (record) => matches(record, filter), signal)
+  }
+
+  onSettled(trigger: TriggerName, listener: (id: InvocationId | undefined) => void): Disposable {
+    const watcher = ({ id, cause, state }: InvocationRecord): void => {
+      if (cause?.trigger === trigger && state !== 'queued' && state !== 'running') listener(id)
+    }
+    this.#watchers.add(watcher)
+    return { [Symbol.dispose]: () => this.#watchers.delete(watcher) }
+  }
+
+  /** How many read followLogs() or follow() now. */
   get followers(): number {
-    return this.#followers.size
+    return this.#followers.size + this.#watchers.size
+  }
+}
+
+function matches(record: InvocationRecord, filter: Omit<RecordFilter, 'limit'>): boolean {
+  const { function: name, state, trigger } = filter
+  if (name !== undefined && record.function !== name) return false
+  if (trigger !== undefined && record.cause?.trigger !== trigger) return false
+  return state === undefined || [state].flat().includes(record.state)
+}
+
+async function* following<T>(
+  listeners: Set<(item: T) => void>,
+  wanted: (item: T) => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<T> {
+  const waiting: T[] = []
+  let wake = Promise.withResolvers<void>()
+  const listener = (item: T): void => {
+    if (wanted(item)) waiting.push(item)
+    wake.resolve()
+  }
+  listeners.add(listener)
+  signal.addEventListener('abort', () => wake.resolve(), { once: true })
+  try {
+    while (!signal.aborted) {
+      yield* waiting.splice(0)
+      if (!signal.aborted && waiting.length === 0) await wake.promise
+      wake = Promise.withResolvers<void>()
+    }
+  } finally {
+    listeners.delete(listener)
   }
 }
 
@@ -177,29 +210,182 @@ export class MemoryRecords implements RecordStore {
 export class MemoryLanes implements Lanes {
   readonly added: QueuedInvocation[] = []
   readonly removed: FunctionName[] = []
-  /** What add() fails with. */
+  /** Those that a cancel() finds running. */
+  readonly running = new Set<InvocationId>()
+  /** What all methods fail with. */
   down: Error | undefined
+  /** What add() fails with after it has added: an answer that is lost. */
+  lost: Error | undefined
 
   async add(invocation: QueuedInvocation): Promise<void> {
     if (this.down !== undefined) throw this.down
-    this.added.push(invocation)
+    if (!this.added.some(({ id }) => id === invocation.id)) this.added.push(invocation)
+    if (this.lost !== undefined) throw this.lost
+  }
+
+  async addMany(invocations: readonly QueuedInvocation[]): Promise<readonly (PlatformError | undefined)[]> {
+    const outcomes = await Promise.allSettled(invocations.map((invocation) => this.add(invocation)))
+    return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? undefined : asPlatformError(outcome.reason)))
   }
 
   async take(): Promise<undefined> {
     return undefined
   }
 
+  async limit(): Promise<void> {}
+
+  async cancel(_name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+    if (this.down !== undefined) throw this.down
+    if (this.running.has(id)) return 'told'
+    const index = this.added.findIndex((invocation) => invocation.id === id)
+    if (index === -1) return 'absent'
+    this.added.splice(index, 1)
+    return 'removed'
+  }
+
   listen(): AsyncDisposable {
     return { async [Symbol.asyncDispose]() {} }
   }
 
-  async depth(name: FunctionName): Promise<number> {
-    return this.added.filter((invocation) => invocation.function === name).length
+  async state(name: LaneName): Promise<LaneState> {
+    const waiting = this.added.filter((invocation) => invocation.function === name)
+    const oldest = waiting.map(({ acceptedAt }) => ({ oldestAt: acceptedAt }))[0]
+    return { waiting: waiting.length, delayed: 0, running: this.running.size, ...oldest }
+  }
+
+  async states(): Promise<ReadonlyMap<LaneName, LaneState>> {
+    if (this.down !== undefined) throw this.down
+    const names = new Set(this.added.map((invocation) => invocation.function))
+    return new Map(await Promise.all([...names].map(async (name) => [name, await this.state(name)] as const)))
   }
 
   async remove(name: FunctionName): Promise<void> {
     this.removed.push(name)
   }
+}
+
+export class MemoryDeadLetters implements DeadLetters {
+  readonly letters = new Map<InvocationId, DeadLetter>()
+
+  async add(letter: DeadLetter): Promise<void> {
+    this.letters.set(letter.invocation.id, letter)
+  }
+
+  async list(
+    name: FunctionName,
+    { limit, cursor }: { readonly limit: number; readonly cursor?: string },
+  ): Promise<DeadLetterPage> {
+    const all = this.#of(name).toReversed()
+    const from = cursor === undefined ? 0 : all.findIndex(({ invocation }) => invocation.id < cursor)
+    const letters = from < 0 ? [] : all.slice(from, from + limit)
+    const last = letters.at(-1)?.invocation.id
+    return { letters, ...(last !== undefined && last !== all.at(-1)?.invocation.id ? { next: last } : {}) }
+  }
+
+  async get(name: FunctionName, id: InvocationId): Promise<DeadLetter | undefined> {
+    return this.#of(name).find(({ invocation }) => invocation.id === id)
+  }
+
+  async remove(name: FunctionName, id: InvocationId): Promise<boolean> {
+    return (await this.get(name, id)) !== undefined && this.letters.delete(id)
+  }
+
+  async purge(name: FunctionName): Promise<number> {
+    const all = this.#of(name)
+    for (const { invocation } of all) this.letters.delete(invocation.id)
+    return all.length
+  }
+
+  async count(name: FunctionName): Promise<number> {
+    return this.#of(name).length
+  }
+
+  async counts(): Promise<ReadonlyMap<FunctionName, number>> {
+    const groups = Map.groupBy(this.letters.values(), ({ invocation }) => invocation.function)
+    return new Map([...groups].map(([name, letters]) => [name, letters.length]))
+  }
+
+  /** Oldest first. */
+  #of(name: FunctionName): DeadLetter[] {
+    return [...this.letters.values()]
+      .filter(({ invocation }) => invocation.function === name)
+      .toSorted((a, b) => (a.invocation.id < b.invocation.id ? -1 : 1))
+  }
+}
+
+type Key = Parameters<IdempotencyStore['begin']>[0]
+
+interface HeldKey {
+  readonly fingerprint: Digest
+  invocation: InvocationId
+  /** Undefined while it is under way. */
+  response: StoredResponse | undefined
+  free: boolean
+  readonly waiting: Set<() => void>
+}
+
+export class MemoryIdempotency implements IdempotencyStore {
+  readonly keys = new Map<string, HeldKey>()
+  /** What all methods fail with. */
+  down: PlatformError | undefined
+
+  async begin(key: Key, fingerprint: Digest, invocation: InvocationId): Promise<Begun> {
+    if (this.down !== undefined) throw this.down
+    const held = this.keys.get(nameOf(key))
+    if (held === undefined) {
+      this.keys.set(nameOf(key), { fingerprint, invocation, response: undefined, free: false, waiting: new Set() })
+      return { kind: 'first' }
+    }
+    if (held.fingerprint !== fingerprint) return { kind: 'mismatch', invocation: held.invocation }
+    if (held.response !== undefined) return { kind: 'done', invocation: held.invocation, response: held.response }
+    if (!held.free) return { kind: 'running', invocation: held.invocation }
+    held.free = false
+    return { kind: 'first', before: held.invocation }
+  }
+
+  async beginMany(items: Parameters<IdempotencyStore['beginMany']>[0]): Promise<readonly Begun[]> {
+    const begun: Begun[] = []
+    for (const { key, fingerprint, invocation } of items) begun.push(await this.begin(key, fingerprint, invocation))
+    return begun
+  }
+
+  async finish(key: Key, response: StoredResponse): Promise<void> {
+    if (this.down !== undefined) throw this.down
+    this.#settle(key, (held) => (held.response = response))
+  }
+
+  async abandon(key: Key): Promise<void> {
+    if (this.down !== undefined) throw this.down
+    this.#settle(key, () => this.keys.delete(nameOf(key)))
+  }
+
+  async doubt(key: Key): Promise<void> {
+    if (this.down !== undefined) throw this.down
+    this.#settle(key, (held) => (held.free = true))
+  }
+
+  async settled(key: Key, fingerprint: Digest, invocation: InvocationId, signal: AbortSignal): Promise<Begun> {
+    for (;;) {
+      signal.throwIfAborted()
+      const begun = await this.begin(key, fingerprint, invocation)
+      if (begun.kind !== 'running') return begun
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.keys.get(nameOf(key))?.waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+    }
+  }
+
+  #settle(key: Key, change: (held: HeldKey) => void): void {
+    const held = this.keys.get(nameOf(key))
+    if (held === undefined) return
+    change(held)
+    for (const resolve of held.waiting) resolve()
+  }
+}
+
+function nameOf({ scope, key }: Key): string {
+  return `${scope} ${key}`
 }
 
 export const WARM: Start = { kind: 'warm', queueMs: 0, startMs: 0 }
@@ -228,7 +414,9 @@ export class ScriptedInvoker implements Invoker {
 
   activity(): FunctionActivity {
     return {
-      sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 },
+      sandboxes: { starting: 0, idle: 1, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 },
+      memory: { idle: { countedMiB: 64, residentBytes: 12_000_000 } },
+      wakes: { paused: { count: 2, totalMs: 3, lastMs: 2, medianMs: 1 } },
       waiting: 0,
       starts: { cold: 1, specialized: 0, warm: 2 },
       lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
@@ -237,7 +425,9 @@ export class ScriptedInvoker implements Invoker {
   }
 
   sandboxes(): ReturnType<Invoker['sandboxes']> {
-    return [{ driver: 'fake', counts: { starting: 0, idle: 2, busy: 1, draining: 0, generic: 0 } }]
+    const counts = { starting: 0, idle: 2, paused: 1, hibernated: 0, busy: 1, draining: 0, generic: 0 }
+    const memory = { idle: { countedMiB: 128 }, paused: { countedMiB: 256, residentBytes: 12_000_000 } }
+    return [{ driver: 'fake', counts, memory, wakes: { paused: { count: 4, totalMs: 6, lastMs: 2, medianMs: 1 } } }]
   }
 
   drivers(): ReturnType<Invoker['drivers']> {

@@ -54,6 +54,8 @@ test('functions are listed by name, and a removed one is gone with its versions'
   expect(await store.functions.remove('b' as FunctionName)).toBe(true)
   expect(await store.functions.remove('b' as FunctionName)).toBe(false)
   expect((await store.functions.list()).map((record) => record.name)).toEqual(['a', 'c'])
+  const page = await store.functions.list({ after: 'a', limit: 1 })
+  expect(page.map((record) => record.name)).toEqual(['c'])
   expect(await store.functions.get('b' as FunctionName)).toBeUndefined()
   expect(await store.functions.versions('b' as FunctionName)).toEqual([])
 })
