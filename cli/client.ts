@@ -4,7 +4,8 @@ import { homedir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import type { Diagnostic } from '#core/build'
-import { readConfig, type Config, type Machine } from '#core/config'
+import { readConfig, type Config } from '#core/config'
+import type { Machine } from '#core/settings'
 
 import { CliError, EXIT, type ExitCode } from './exit.ts'
 import { readInstance } from './instance.ts'

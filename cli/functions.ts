@@ -5,7 +5,7 @@ import type { FunctionActivity } from '#core/invoker'
 export interface FunctionSummary {
   readonly function: string
   readonly version: number
-  readonly state: 'cold' | 'starting' | 'warm' | 'busy'
+  readonly state: 'cold' | 'starting' | 'warm' | 'busy' | 'paused' | 'hibernated'
   readonly runtime: string
   readonly url: string
   readonly createdAt: number

@@ -25,12 +25,50 @@ export type DriverStatus =
 
 /** How many sandboxes are in each state. */
 export interface SandboxCounts {
+  /** Those that are being woken included. */
   readonly starting: number
+  /** Warm, without a call. */
   readonly idle: number
+  /** Without a call for a while: stopped where it is. */
+  readonly paused: number
+  /** Paused, and its memory moved to swap. */
+  readonly hibernated: number
   readonly busy: number
   readonly draining: number
   /** Without code, ready to be specialized: of a driver all, of a function those that its next start could take. */
   readonly generic: number
+}
+
+/** The memory of all sandboxes of one state. */
+export interface StateMemory {
+  /** What they count with in the memory budget. */
+  readonly countedMiB: number
+  /** What they hold now; absent where their driver cannot tell. */
+  readonly residentBytes?: number
+}
+
+export type SandboxMemory = { readonly [K in keyof SandboxCounts]?: StateMemory }
+
+/** What it took to wake sandboxes for calls, until they answered, since this process started. */
+export interface WakeCost {
+  readonly count: number
+  readonly totalMs: number
+  readonly lastMs: number
+  /** Of the last 64. */
+  readonly medianMs: number
+}
+
+/** By what they were woken from; absent where none was. */
+export interface WakeCosts {
+  readonly paused?: WakeCost
+  readonly hibernated?: WakeCost
+}
+
+export interface DriverSandboxes {
+  readonly driver: DriverName
+  readonly counts: SandboxCounts
+  readonly memory: SandboxMemory
+  readonly wakes: WakeCosts
 }
 
 /** For how long a function without calls stays loaded, and why. */
@@ -60,6 +98,11 @@ export interface LatencyStatus {
 
 export interface FunctionActivity {
   readonly sandboxes: SandboxCounts
+  /** Of its own sandboxes, by state; a state without any is absent. */
+  readonly memory: SandboxMemory
+  readonly wakes: WakeCosts
+  /** Why a sandbox that was to be hibernated was not, the last time. */
+  readonly notHibernated?: string
   /** Calls that wait for room. */
   readonly waiting: number
   /** Since this process started. */
@@ -83,7 +126,7 @@ export interface Invoker {
   /** Of the function, whose live version this is. */
   activity(live: Invocation['version']): FunctionActivity
   /** For metrics: sandboxes by driver and state. */
-  sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[]
+  sandboxes(): readonly DriverSandboxes[]
   drivers(): readonly DriverStatus[]
   /**
    * This version is live, since now or since before this process started: what it wants ahead of calls is started

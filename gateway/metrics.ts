@@ -3,10 +3,12 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { FunctionName } from '#core/ids'
-import type { Completion, Invoker } from '#core/invoker'
+import type { Completion, DriverSandboxes, Invoker, StateMemory, WakeCost, WakeCosts } from '#core/invoker'
 
 import { FunctionTally } from './tally.ts'
 import type { TimeTally } from './tally.ts'
+
+const MIB = 1024 * 1024
 
 /** Functions that were called since this process started and still exist bound the number of time series. */
 export class GatewayMetrics {
@@ -114,16 +116,60 @@ class TalliedHistogram extends Histogram<'function'> {
 }
 
 function registerSandboxes(invoker: Invoker, registers: Registry[]): void {
-  const gauge = new Gauge({
-    name: 'hearth_sandboxes',
-    help: 'Sandboxes by driver and state',
-    labelNames: ['driver', 'state'],
-    registers,
-    collect() {
-      gauge.reset()
-      for (const { driver, counts } of invoker.sandboxes()) {
-        for (const [state, count] of Object.entries(counts)) gauge.set({ driver, state }, count)
-      }
-    },
+  const labelNames = ['driver', 'state'] as const
+  const gauge = (name: string, help: string, valuesOf: (driver: DriverSandboxes) => Values): void => {
+    const made: SandboxMetric = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect: () => fill(made, invoker, valuesOf),
+    })
+  }
+  const counter = (name: string, help: string, valuesOf: (driver: DriverSandboxes) => Values): void => {
+    const made: SandboxMetric = new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect: () => fill(made, invoker, valuesOf),
+    })
+  }
+  gauge('hearth_sandboxes', 'Sandboxes by driver and state', ({ counts }) => Object.entries(counts))
+  gauge('hearth_sandbox_counted_bytes', 'What sandboxes count with in the memory budget, by driver and state', (of) =>
+    memories(of, ({ countedMiB }) => countedMiB * MIB),
+  )
+  gauge('hearth_sandbox_resident_bytes', 'What sandboxes hold, where the driver can tell, by driver and state', (of) =>
+    memories(of, ({ residentBytes }) => residentBytes),
+  )
+  counter('hearth_wakes_total', 'Sandboxes woken for calls, by driver and the state they were in', ({ wakes }) =>
+    costs(wakes, ({ count }) => count),
+  )
+  counter('hearth_wake_seconds_total', 'Time to wake them, until they answered', ({ wakes }) =>
+    costs(wakes, ({ totalMs }) => totalMs / 1000),
+  )
+  gauge('hearth_wake_median_seconds', 'Median of the last 64 wakes', ({ wakes }) =>
+    costs(wakes, ({ medianMs }) => medianMs / 1000),
+  )
+}
+
+type SandboxMetric = Gauge<'driver' | 'state'> | Counter<'driver' | 'state'>
+type Values = Iterable<readonly [string, number]>
+
+function fill(metric: SandboxMetric, invoker: Invoker, valuesOf: (driver: DriverSandboxes) => Values): void {
+  metric.reset()
+  for (const of of invoker.sandboxes()) {
+    for (const [state, value] of valuesOf(of)) metric.inc({ driver: of.driver, state }, value)
+  }
+}
+
+function memories({ memory }: DriverSandboxes, valueOf: (memory: StateMemory) => number | undefined): Values {
+  return Object.entries(memory).flatMap(([state, held]) => {
+    const value = valueOf(held)
+    return value === undefined ? [] : [[state, value] as const]
   })
+}
+
+function costs(wakes: WakeCosts, valueOf: (cost: WakeCost) => number): Values {
+  return Object.entries(wakes).map(([state, cost]) => [state, valueOf(cost)] as const)
 }

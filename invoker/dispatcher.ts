@@ -7,23 +7,21 @@ import type { FunctionName, VersionNumber } from '#core/ids'
 import type { HeaderList, Invocation, Start } from '#core/invocation'
 import type {
   Completion,
-  DriverName,
+  DriverSandboxes,
   DriverStatus,
   FunctionActivity,
   InvocationSink,
   Invoker,
-  SandboxCounts,
 } from '#core/invoker'
 import { checkBodySize, checkHeaders, type RequestLimits } from '#core/limits'
 import type { Outcome } from '#core/outcome'
 import type { StopSignal } from '#core/stop-signal'
 
 import { type BodyLimit, countBody } from './counted-body.ts'
-import type { Lease } from './pool/member.ts'
+import type { Admission, Lease } from './pool/member.ts'
 import { SandboxPool } from './pool/pool.ts'
 import { StartLog } from './pool/start-log.ts'
 import type { AbsentDriver } from './pool/starter.ts'
-import type { Admission } from './pool/version-pool.ts'
 import type { SandboxDriver } from './sandbox/driver.ts'
 
 export interface DispatcherOptions {
@@ -83,8 +81,8 @@ export class Dispatcher implements Invoker {
     return { ...this.#pool.activity(live), starts: log.counts, lastStarts: log.last }
   }
 
-  sandboxes(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {
-    return this.#pool.countsByDriver()
+  sandboxes(): readonly DriverSandboxes[] {
+    return this.#pool.sandboxes()
   }
 
   drivers(): readonly DriverStatus[] {

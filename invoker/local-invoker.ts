@@ -8,6 +8,7 @@ import type { RequestLimits } from '#core/limits'
 import type { ArtifactCache } from './artifacts.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { Log } from './log.ts'
+import { type Ladder, NO_LADDER } from './pool/descend.ts'
 import { Histories } from './pool/keep-alive/histories.ts'
 import { hybridHistogram } from './pool/keep-alive/hybrid-histogram.ts'
 import { SandboxPool } from './pool/pool.ts'
@@ -29,6 +30,8 @@ export interface LocalInvokerOptions {
   readonly maxWaitMs: number
   /** Generic sandboxes to keep ready. Default: none. */
   readonly stemCells?: StockSize
+  /** When idle sandboxes are let sleep. Default: never. */
+  readonly ladder?: Ladder
   /** Where it is kept how functions were called, and what was kept. Default: nothing is. */
   readonly histories?: { readonly remembered: ReadonlyMap<FunctionName, string>; readonly save: HistoryStore['save'] }
 }
@@ -46,7 +49,7 @@ const NO_HISTORIES = { remembered: new Map<FunctionName, string>(), save: async 
 /** The drivers stay the caller's: to be disposed of after `drain`. */
 export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
   const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs } = options
-  const { stemCells = 0, histories = NO_HISTORIES } = options
+  const { stemCells = 0, ladder = NO_LADDER, histories = NO_HISTORIES } = options
   const starter = new Starter({
     drivers,
     absent,
@@ -66,6 +69,7 @@ export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
     memoryMiB,
     maxWaiting,
     maxWaitMs,
+    ladder,
     stemCells: { size: stemCells, runtimes: STEM_CELL_RUNTIMES },
   })
   return new Dispatcher({ clock, limits, drivers, absent, pool })

@@ -28,10 +28,10 @@ export const get: Command = {
 }
 
 function describe(status: FunctionStatus, versions: readonly VersionSummary[], colors: Colors): string {
-  const { sandboxes, starts, lastStarts, spec, keepAlive, latency } = status
+  const { sandboxes, memory, wakes, notHibernated, starts, lastStarts, spec, keepAlive, latency } = status
   const last = lastStarts
     .toReversed()
-    .map(({ kind, startMs }) => `${kind}${kind === 'warm' ? '' : ` ${milliseconds(startMs)}`}`)
+    .map(({ kind, startMs }) => `${kind}${startMs === 0 ? '' : ` ${milliseconds(startMs)}`}`)
   const set = Object.entries(spec).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
@@ -42,6 +42,9 @@ function describe(status: FunctionStatus, versions: readonly VersionSummary[], c
         ['url', status.url],
         ['state', status.state],
         ['sandboxes', counts(sandboxes)],
+        ['memory', memoryOf(memory)],
+        ['wakes', wakesOf(wakes)],
+        ...(notHibernated === undefined ? [] : [['not hibernated', notHibernated] as const]),
         ['waiting', `${status.waiting} for room, ${status.queued} in the queue`],
         ['starts', counts(starts)],
         ['last', last.join(', ') || '-'],
@@ -67,6 +70,22 @@ function versionRow({ version, createdAt, files, digest }: VersionSummary, live:
     String(files.length),
     digest.slice(0, 12),
   ]
+}
+
+function memoryOf(memory: FunctionStatus['memory']): string {
+  const each = Object.entries(memory).map(([state, { countedMiB, residentBytes }]) => {
+    const held = residentBytes === undefined ? '' : `, holds ${(residentBytes / 1024 ** 2).toFixed(1)} MiB`
+    return `${state} ${countedMiB} MiB${held}`
+  })
+  return each.join('; ') || '-'
+}
+
+function wakesOf(wakes: FunctionStatus['wakes']): string {
+  const each = Object.entries(wakes).map(
+    ([from, { count, lastMs, medianMs }]) =>
+      `${count} from ${from}, median ${milliseconds(medianMs)}, last ${milliseconds(lastMs)}`,
+  )
+  return each.join('; ') || '-'
 }
 
 function counts(of: object): string {

@@ -7,6 +7,7 @@ import type { BuildProgress } from '#core/build'
 import type { Config } from '#core/config'
 import type { RequestLimits } from '#core/limits'
 import type { AbsentDriver } from '#invoker/pool/starter'
+import type { Ladder } from '#invoker/pool/descend'
 import type { StockSize } from '#invoker/pool/stock'
 import { createDockerDriver } from '#invoker/sandbox/docker/driver'
 import type { SandboxDriver } from '#invoker/sandbox/driver'
@@ -70,6 +71,11 @@ export function artifactDir({ cacheDir }: Config): string {
 
 export function requestLimits({ maxHeaders, maxHeaderBytes, maxBodyBytes }: Config): RequestLimits {
   return { maxHeaders, maxHeaderBytes, maxBodyBytes }
+}
+
+/** What HEARTH_PAUSE_AFTER_MS and HEARTH_HIBERNATE_AFTER_MS say. */
+export function ladderOf({ pauseAfterMs, hibernateAfterMs }: Config): Ladder {
+  return { pauseAfterMs: pauseAfterMs || Infinity, hibernateAfterMs: hibernateAfterMs || Infinity }
 }
 
 /** What HEARTH_STEM_CELLS says. */

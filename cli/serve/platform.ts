@@ -17,7 +17,16 @@ import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import type { Store } from '#store/open'
 
 import type { Logger } from './log.ts'
-import { artifactDir, openDrivers, openRedis, openStoreAt, requestLimits, stockSize, type Context } from './parts.ts'
+import {
+  artifactDir,
+  ladderOf,
+  openDrivers,
+  openRedis,
+  openStoreAt,
+  requestLimits,
+  stockSize,
+  type Context,
+} from './parts.ts'
 import { openRuntimeDir } from './runtime-dir.ts'
 
 /** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
@@ -50,7 +59,7 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const builder = createBuilder({ ...sandboxing, wasm })
   const { memoryMiB, maxWaiting, maxWaitMs } = config
   const limits = requestLimits(config)
-  const room = { memoryMiB, maxWaiting, maxWaitMs, stemCells: stockSize(config) }
+  const room = { memoryMiB, maxWaiting, maxWaitMs, stemCells: stockSize(config), ladder: ladderOf(config) }
   const histories = { remembered: await store.histories.load(), save: store.histories.save.bind(store.histories) }
   const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, histories, ...room })
   opening.defer(() => invoker.drain(0))

@@ -27,16 +27,14 @@ function functionSchemas(): Record<string, Schema> {
     toolchain: string('What built it'),
     createdAt: TIME,
   })
-  const sandboxes = object(
-    Object.fromEntries(['starting', 'idle', 'busy', 'draining', 'generic'].map((key) => [key, integer('')])),
-  )
   const summary = {
     function: string('Name'),
     version: integer('The live version'),
     state: string(
-      '`cold`: no sandbox. `starting`: the first is on its way. `warm`: one is idle. `busy`: all run calls',
+      '`cold`: no sandbox. `starting`: the first is on its way. `warm`: one is idle. `busy`: all run calls. ' +
+        '`paused`, `hibernated`: all are idle and sleep, the lightest sleeper so deep',
       {
-        enum: ['cold', 'starting', 'warm', 'busy'],
+        enum: ['cold', 'starting', 'warm', 'busy', 'paused', 'hibernated'],
       },
     ),
     runtime: { type: 'string', enum: SPEC_FIELDS.runtime.choices },
@@ -45,8 +43,11 @@ function functionSchemas(): Record<string, Schema> {
     updatedAt: TIME,
   }
   const lastStart = object({ at: TIME, kind: START_KIND, startMs: MS })
+  const { sandboxes, memory, wakes } = sandboxSchemas()
   const activity = {
     sandboxes,
+    memory,
+    wakes,
     waiting: integer('Calls that wait for room'),
     queued: integer('Async invocations in its lane: waiting, delayed and running'),
     starts: object({ cold: integer(''), specialized: integer(''), warm: integer('') }),
@@ -56,7 +57,10 @@ function functionSchemas(): Record<string, Schema> {
   return {
     FunctionSpec: { type: 'object', additionalProperties: false, properties: specProperties() },
     FunctionSummary: object(summary),
-    FunctionStatus: object({ ...summary, spec: ref('FunctionSpec'), ...activity, keepAlive }, { latency }),
+    FunctionStatus: object(
+      { ...summary, spec: ref('FunctionSpec'), ...activity, keepAlive },
+      { latency, notHibernated: string('Why a sandbox that was to be hibernated was not, the last time') },
+    ),
     FunctionVersion: version,
     Deployed: object({
       function: string('Name'),
@@ -66,6 +70,30 @@ function functionSchemas(): Record<string, Schema> {
       url: string('Where it is called'),
       createdAt: TIME,
     }),
+  }
+}
+
+/** Of a status: what sandboxes there are, what they hold, and what it took to wake those that slept. */
+function sandboxSchemas(): { readonly sandboxes: Schema; readonly memory: Schema; readonly wakes: Schema } {
+  const states = {
+    starting: 'Those that are being woken included',
+    idle: 'Warm, without a call',
+    paused: 'Without a call for a while: stopped where they are',
+    hibernated: 'Paused, and their memory moved to swap',
+    busy: 'With calls',
+    draining: 'They end with their calls',
+    generic: 'Without code, in stock for the next start',
+  }
+  const memory = object(
+    { countedMiB: integer('What they count with in HEARTH_MEMORY_MIB') },
+    { residentBytes: integer('What they hold now, where that is known, bytes') },
+  )
+  const wake = object({ count: integer(''), totalMs: MS, lastMs: MS, medianMs: MS })
+  const described = Object.entries(states)
+  return {
+    sandboxes: object(Object.fromEntries(described.map(([state, description]) => [state, integer(description)]))),
+    memory: object({}, Object.fromEntries(described.map(([state]) => [state, memory]))),
+    wakes: object({}, { paused: wake, hibernated: wake }),
   }
 }
 

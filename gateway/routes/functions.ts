@@ -67,8 +67,12 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
         responses: {
           200: json('Its status', ref('FunctionStatus'), {
             ...SUMMARY_EXAMPLE,
-            spec: { runtime: 'js', memoryMiB: 64 },
-            sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 },
+            state: 'paused',
+            runtime: 'node',
+            spec: { runtime: 'node', memoryMiB: 256 },
+            sandboxes: { starting: 0, idle: 0, paused: 1, hibernated: 0, busy: 0, draining: 0, generic: 1 },
+            memory: { paused: { countedMiB: 256, residentBytes: 18_874_368 } },
+            wakes: { paused: { count: 2, totalMs: 1.8, lastMs: 0.9, medianMs: 0.9 } },
             waiting: 0,
             queued: 0,
             starts: { cold: 1, specialized: 0, warm: 41 },
@@ -150,8 +154,12 @@ function summarize(context: GatewayContext, { record, version, origin }: Describ
   }
 }
 
-function stateOf({ starting, idle, busy }: SandboxCounts): 'cold' | 'starting' | 'warm' | 'busy' {
+type FunctionState = 'cold' | 'starting' | 'warm' | 'busy' | 'paused' | 'hibernated'
+
+function stateOf({ starting, idle, busy, paused, hibernated }: SandboxCounts): FunctionState {
   if (idle > 0) return 'warm'
   if (busy > 0) return 'busy'
+  if (paused > 0) return 'paused'
+  if (hibernated > 0) return 'hibernated'
   return starting > 0 ? 'starting' : 'cold'
 }

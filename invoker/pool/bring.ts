@@ -6,6 +6,7 @@ import type { Start } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
+import { WAKE_MS } from './resting.ts'
 import type { Starter } from './starter.ts'
 
 export type Brought =
@@ -22,7 +23,7 @@ export interface Bringing {
   readonly version: FunctionVersion
   /** Resolves when there is room. */
   readonly room: Promise<void>
-  /** To be specialized; undefined: a new one. */
+  /** To be specialized, unless it does not wake; undefined: a new one. */
   readonly generic: GuardedSandbox | undefined
 }
 
@@ -32,13 +33,14 @@ export async function bring(
   signal: AbortSignal,
 ): Promise<Brought> {
   const since = clock.monotonic()
-  const kind = generic === undefined ? 'cold' : 'specialized'
   try {
     await room
+    const awake = (await generic?.wake(WAKE_MS)) === true ? generic : undefined
     signal.throwIfAborted()
-    const started = await (generic === undefined
+    const kind = awake === undefined ? 'cold' : 'specialized'
+    const started = await (awake === undefined
       ? starter.start(version, signal)
-      : starter.specialize(generic, version, signal))
+      : starter.specialize(awake, version, signal))
     if (signal.aborted && started.kind === 'ready') await started.sandbox[Symbol.asyncDispose]()
     signal.throwIfAborted()
     const start = { kind, queueMs: 0, startMs: clock.monotonic() - since } as const

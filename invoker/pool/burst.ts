@@ -1,4 +1,4 @@
-// How many sandboxes a backlog is worth. A burst must not start one per call: most of it will have been served by
+// How many sandboxes a backlog is worth, woken or started. A burst must not start one per call: most of it will have been served by
 // what there is when the first new sandbox is ready.
 
 export interface Backlog {
@@ -36,4 +36,31 @@ export function startsFor({ waiting, warmSlots, startingSlots, slots, serviceMs,
   const slotsNeeded = (rest * perCallMs) / Math.max(withinMs, perCallMs)
   // Where nothing is warm, one must start however short the calls are.
   return Math.max(warmSlots + startingSlots === 0 ? 1 : 0, Math.ceil((slotsNeeded - startingSlots) / slots))
+}
+
+/** Whether the calls that wait are worth one more sandbox: one that sleeps, by how deep, or a new one. */
+export interface Worth {
+  readonly paused: boolean
+  readonly hibernated: boolean
+  readonly start: boolean
+}
+
+export interface WakeableBacklog extends Backlog {
+  /** Slots of sandboxes that are being woken. */
+  readonly wakingSlots: number
+  /** How long that takes. */
+  readonly wakeMs: { readonly paused: number; readonly hibernated: number }
+}
+
+/** The same rule for all: a wake is a start that takes less time. Who is starting may come later than who is woken. */
+export function worthOf({ wakingSlots, wakeMs, ...backlog }: WakeableBacklog): Worth {
+  const wake = (startMs: number): boolean => {
+    const withinMs = Math.min(startMs, backlog.withinMs)
+    return startsFor({ ...backlog, startingSlots: wakingSlots, startMs, withinMs }) > 0
+  }
+  return {
+    paused: wake(wakeMs.paused),
+    hibernated: wake(wakeMs.hibernated),
+    start: startsFor({ ...backlog, startingSlots: backlog.startingSlots + wakingSlots }) > 0,
+  }
 }

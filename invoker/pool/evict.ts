@@ -1,6 +1,8 @@
 // Which idle sandboxes to give up when memory is short: Greedy-Dual, as in FaasCache (ASPLOS'21). A sandbox is worth
 // clock + frequency × cost ÷ size; the clock moves to the worth of what was evicted last, so that what has not been
 // used since grows old.
+import { type Placeable, quiet } from './sandbox-state.ts'
+
 export interface Evictable<P> {
   readonly sandbox: P
   /** The pool's eviction clock when it was last used. */
@@ -26,4 +28,15 @@ export function victims<P>(candidates: readonly Evictable<P>[], neededMiB: numbe
     freed += candidate.memoryMiB
   }
   return freed >= neededMiB ? chosen : undefined
+}
+
+/** Those of a version that are without a call, each with what it really holds. */
+export function evictableOf<P extends Placeable & { readonly heldMiB: number }>(
+  own: readonly P[],
+  facts: { readonly frequency: number; readonly costMs: number },
+): readonly Evictable<P>[] {
+  return own.flatMap((sandbox) => {
+    const { state, heldMiB } = sandbox
+    return quiet(state) ? [{ sandbox, clock: state.clock, memoryMiB: heldMiB, ...facts }] : []
+  })
 }

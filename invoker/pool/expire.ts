@@ -1,5 +1,5 @@
 // Which idle sandboxes have stayed long enough. For how long a function stays loaded is keep-alive/.
-import { countServing, type Placeable } from './sandbox-state.ts'
+import { countServing, type Placeable, quiet } from './sandbox-state.ts'
 
 export interface Expiry<P> {
   /** Longest idle first. */
@@ -26,7 +26,7 @@ export function expire<P extends Placeable>(own: readonly P[], keep: Keep, now: 
   const serving = countServing(own)
   const spare = serving - Math.max(kept, minSandboxes)
   const mayGo = own
-    .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, since: sandbox.state.since }] : []))
+    .flatMap((sandbox) => (quiet(sandbox.state) ? [{ sandbox, since: sandbox.state.since }] : []))
     .toSorted((a, b) => a.since - b.since)
     .slice(0, Math.max(0, serving - minSandboxes))
     .map(({ sandbox, since }, index) => ({

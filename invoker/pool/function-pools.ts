@@ -12,9 +12,11 @@ import { type IdlePlan, planOf, statusOf } from './idle-plan.ts'
 import { fixed } from './keep-alive/fixed.ts'
 import { Habits } from './keep-alive/habits.ts'
 import type { KeepAliveDecision } from './keep-alive/policy.ts'
-import { countStates, sumCounts } from './sandbox-state.ts'
+import { countStates, type Rung } from './sandbox-state.ts'
 import { Staff } from './staff.ts'
+import { memoryByState } from './state-memory.ts'
 import { VersionPool } from './version-pool.ts'
+import { Wakes } from './wakes.ts'
 
 /** With a learned keep-alive it is looked at a function only then: most are called again before. */
 const LOOK_MS = 1000
@@ -23,13 +25,14 @@ const SPARE_MS = 300_000
 /** How long calls wait for the sandboxes of older versions before one of theirs is started beside them. */
 const PATIENCE_MS = 1000
 
-export type PoolActivity = Pick<FunctionActivity, 'sandboxes' | 'waiting' | 'keepAlive' | 'latency'>
+export type PoolActivity = Omit<FunctionActivity, 'starts' | 'lastStarts'>
 
 export class FunctionPools implements Owner, Due {
   readonly name: FunctionName
   readonly #house: House
   readonly #habits: Habits
   readonly #staff: Staff
+  readonly #wakes = new Wakes()
   #versions: readonly VersionPool[] = []
   /** Undefined while nobody has said which one is. */
   #live: VersionNumber | 'none' | undefined
@@ -81,8 +84,11 @@ export class FunctionPools implements Owner, Due {
   prepare(version: FunctionVersion): void {
     if (this.#live !== undefined && this.#live !== version.number) return
     const pool = this.poolOf(version)
+    const inUse = this.#versions.some((other) => other !== pool && other.serving > 0)
     this.retire(version.number)
     pool.pump()
+    // It takes over from one that is warm: its next call is not to wait for a start.
+    if (inUse) pool.prewarm()
     const plan = this.#habits.running ? undefined : this.#planNow()
     if (plan?.expected === true && plan.keptUntil > this.#house.clock.monotonic()) pool.prewarm()
   }
@@ -112,7 +118,16 @@ export class FunctionPools implements Owner, Due {
   becameIdle(version: OwnedVersion, since: number): void {
     if (!this.#isLive(version)) return this.#look(since)
     this.#idleSince = since
-    this.#look(since + (this.#fixedMs ?? LOOK_MS))
+    this.#look(since + Math.min(this.#fixedMs ?? LOOK_MS, this.#firstRungMs))
+  }
+
+  lookAt(time: number): void {
+    this.#look(time)
+  }
+
+  woke({ version: { spec } }: OwnedVersion, from: Rung, ms: number): void {
+    this.#wakes.add(from, ms)
+    this.#house.woke(spec.runtime, from, ms)
   }
 
   capOf(version: OwnedVersion): number {
@@ -135,17 +150,28 @@ export class FunctionPools implements Owner, Due {
 
   /** @param spec of the live version */
   activity(spec: FunctionSpec): PoolActivity {
-    const counts = sumCounts(this.#versions.map((each) => each.counts()))
+    const members = this.#versions.flatMap((each) => each.members)
+    const counts = countStates(members)
+    const loaded = counts.idle + counts.paused + counts.hibernated > 0
     const waiting = this.#versions.reduce((sum, each) => sum + each.waiting, 0)
     const { generic } = countStates(this.#house.generic(spec))
     const { until, loadAt, ...known } = this.#keepAlive(spec)
     const keepAlive = {
       ...known,
-      ...(until === undefined || this.#habits.running || counts.idle === 0 ? {} : { until }),
+      ...(until === undefined || this.#habits.running || !loaded ? {} : { until }),
       ...(loadAt === undefined || this.#habits.running ? {} : { loadAt }),
     }
     const latency = this.#staff.status(spec.targetLatencyMs)
-    return { sandboxes: { ...counts, generic }, waiting, keepAlive, ...(latency === undefined ? {} : { latency }) }
+    const notHibernated = this.#livePool()?.notHibernated
+    return {
+      sandboxes: { ...counts, generic },
+      memory: memoryByState(members),
+      wakes: this.#wakes.costs,
+      ...(notHibernated === undefined ? {} : { notHibernated }),
+      waiting,
+      keepAlive,
+      ...(latency === undefined ? {} : { latency }),
+    }
   }
 
   /** Gives what is new of its history to be saved. */
@@ -173,6 +199,11 @@ export class FunctionPools implements Owner, Due {
   get #fixedMs(): number | undefined {
     const pool = this.#livePool()
     return pool === undefined ? 0 : keepAliveMsOf(pool.version.spec)
+  }
+
+  get #firstRungMs(): number {
+    const { pauseAfterMs, hibernateAfterMs } = this.#house.ladder
+    return Math.min(pauseAfterMs, hibernateAfterMs)
   }
 
   /** @param fixedMs undefined: learned */

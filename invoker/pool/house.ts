@@ -1,16 +1,18 @@
 // What the pools of all versions on one invoker share: memory, the eviction clock, generic sandboxes. The seam between
 // version-pool.ts, function-pools.ts and pool.ts.
 import type { Clock } from '#core/clock'
-import type { FunctionSpec, FunctionVersion } from '#core/function'
+import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
 import type { FunctionName } from '#core/ids'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 
 import type { Agenda } from './agenda.ts'
+import type { Ladder } from './descend.ts'
 import type { Evictable } from './evict.ts'
 import type { Histories } from './keep-alive/histories.ts'
 import type { KeepAlivePolicy } from './keep-alive/policy.ts'
 import type { Member } from './member.ts'
+import type { Rung } from './sandbox-state.ts'
 import type { Starter } from './starter.ts'
 import type { WaitLimits } from './waiting-line.ts'
 
@@ -32,6 +34,8 @@ export interface House {
   readonly histories: Histories
   /** Of functions whose keepAlive is `auto`. */
   readonly learned: KeepAlivePolicy
+  /** When idle sandboxes are let sleep. */
+  readonly ladder: Ladder
   /** Moves with what is evicted (evict.ts). */
   readonly evictionClock: number
   readonly freeMiB: number
@@ -49,6 +53,8 @@ export interface House {
   evict(members: readonly Member[]): Promise<void>
   /** Versions with calls that wait for memory. */
   readonly hungry: Set<Hungry>
+  /** A sandbox of this runtime was woken for a call. */
+  woke(runtime: RuntimeName, from: Rung, ms: number): void
   /** Sandboxes that calls wait for: `by` more of them, or, negative, fewer, are being started. */
   countStarting(by: 1 | -1): void
   /** Nothing is left of a function that was removed. */
@@ -68,6 +74,10 @@ export interface Owner {
   capOf(version: OwnedVersion): number
   /** Warm sandboxes that the live version should have for its latency objective. */
   readonly staff: number
+  /** There may be something to do for an idle sandbox then. */
+  lookAt(time: number): void
+  /** A sandbox was woken for a call. */
+  woke(version: OwnedVersion, from: Rung, ms: number): void
   /** Nothing is left of a sandbox of this version. */
   sandboxLeft(version: OwnedVersion): void
 }

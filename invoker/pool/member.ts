@@ -5,10 +5,11 @@ import type { Outcome } from '#core/outcome'
 import type { StopSignal } from '#core/stop-signal'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
-import type { Placeable, SandboxState } from './sandbox-state.ts'
+import type { Restable } from './descend.ts'
+import type { SandboxState } from './sandbox-state.ts'
 
 /** A sandbox of a version pool, from the moment it is decided to start it. */
-export interface Member extends Placeable {
+export interface Member extends Restable {
   readonly owner: MemberOwner
   /** Ends the start, while there is one. */
   readonly abort: AbortController
@@ -17,6 +18,10 @@ export interface Member extends Placeable {
   readonly slots: number
   /** Slots that are lent. */
   inFlight: number
+  /** What it counts with in the memory budget. */
+  heldMiB: number
+  deepest: Restable['deepest']
+  restsFrom: number
   /** Undefined while it starts. */
   sandbox: GuardedSandbox | undefined
   /** How it came to be, while those who waited for it are served. */
@@ -30,13 +35,20 @@ export interface MemberOwner {
   dismiss(member: Member): Promise<void>
 }
 
-export function newMember(owner: MemberOwner, state: SandboxState & { readonly slots: number }): Member {
+export function newMember(
+  owner: MemberOwner,
+  state: SandboxState & { readonly slots: number },
+  heldMiB: number,
+): Member {
   return {
     owner,
     state,
     slots: state.slots,
     abort: new AbortController(),
     inFlight: 0,
+    heldMiB,
+    deepest: 'awake',
+    restsFrom: -Infinity,
     sandbox: undefined,
     fresh: undefined,
     left: Promise.withResolvers(),
@@ -84,3 +96,9 @@ export class Lease implements Disposable, Linked<Lease> {
     if (!this.#used) this.#giveBack(this, this.#member)
   }
 }
+
+/** What a call gets that asked for a sandbox. */
+export type Admission =
+  | { readonly kind: 'lease'; readonly lease: Lease }
+  /** No sandbox can run this code, and the code is to blame. */
+  | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly start: Start }

@@ -1,13 +1,14 @@
 // Decides where a call goes: every scheduling decision is here, over plain data. Never talks to a sandbox.
 import { type Evictable, victims } from './evict.ts'
-import { countServing, freeSlots, type Placeable } from './sandbox-state.ts'
+import type { Worth } from './burst.ts'
+import { countServing, freeSlots, type Placeable, resting, type RestingState, type Rung } from './sandbox-state.ts'
 
 export interface Demand {
   /** Of one sandbox more. */
   readonly memoryMiB: number
   readonly maxSandboxes: number
-  /** Whether the calls that wait are worth another sandbox (burst.ts). */
-  readonly worthStart: boolean
+  /** What the calls that wait are worth (burst.ts). */
+  readonly worth: Worth
 }
 
 export interface View<P> {
@@ -25,6 +26,8 @@ export type Placement<P> =
   | { readonly kind: 'reuse'; readonly sandbox: P }
   /** One that runs other calls, as few as possible. */
   | { readonly kind: 'join'; readonly sandbox: P }
+  /** One that sleeps, the lightest sleepers first, once those in `evict` are gone. */
+  | { readonly kind: 'wake'; readonly sandbox: P; readonly evict: readonly P[] }
   | { readonly kind: 'specialize'; readonly sandbox: P }
   /** A new one, once those in `evict` are gone. */
   | { readonly kind: 'create'; readonly evict: readonly P[] }
@@ -32,11 +35,31 @@ export type Placement<P> =
   | { readonly kind: 'wait'; readonly for: 'slot' | 'memory' }
 
 const WAIT_FOR_SLOT = { kind: 'wait', for: 'slot' } as const
+const WAIT_FOR_MEMORY = { kind: 'wait', for: 'memory' } as const
 
 export function place<P extends Placeable>(demand: Demand, view: View<P>): Placement<P> {
   const warm = bestWarm(view.own)
   if (warm !== undefined) return { kind: warm.state.kind === 'idle' ? 'reuse' : 'join', sandbox: warm }
-  return demand.worthStart ? placeNew(demand, view) : WAIT_FOR_SLOT
+  const wake = placeWake(demand, view)
+  if (wake?.kind === 'wake') return wake
+  const other = demand.worth.start ? placeNew(demand, view) : WAIT_FOR_SLOT
+  return other.kind === 'wait' ? (wake ?? other) : other
+}
+
+/**
+ * Where a sandbox comes from that nobody waits for yet; undefined: there is to be none now. Idle ones of others are not
+ * given up for it, and the last generic one is left to calls, unless the version has no sandbox at all: its next call
+ * would want it as well.
+ */
+export function placeAhead<P extends Placeable>(
+  { memoryMiB }: Pick<Demand, 'memoryMiB'>,
+  { own, generic, freeMiB }: Omit<View<P>, 'evictable'>,
+): Extract<Placement<P>, { kind: 'specialize' | 'create' }> | undefined {
+  const [cell, another] = generic.filter(({ state }) => state.kind === 'generic')
+  if (cell !== undefined && (another !== undefined || countServing(own) === 0)) {
+    return { kind: 'specialize', sandbox: cell }
+  }
+  return memoryMiB <= freeMiB ? { kind: 'create', evict: [] } : undefined
 }
 
 /** The sandbox that a call should go to now, if any has room. */
@@ -53,6 +76,34 @@ function isBetter({ state: a }: Placeable, { state: b }: Placeable): boolean {
   return a.kind === 'busy' && b.kind === 'busy' && a.inFlight < b.inFlight
 }
 
+/** Undefined when there is none to wake, or when that is not worth it. */
+function placeWake<P extends Placeable>({ memoryMiB, worth }: Demand, view: View<P>): Placement<P> | undefined {
+  const paused = worth.paused ? lastUsed(view.own, 'paused') : undefined
+  if (paused !== undefined) return { kind: 'wake', sandbox: paused.sandbox, evict: [] }
+  const hibernated = worth.hibernated ? lastUsed(view.own, 'hibernated') : undefined
+  if (hibernated?.state.kind !== 'hibernated') return undefined
+  const { sandbox, state } = hibernated
+  // What it has given up it needs again.
+  const missingMiB = memoryMiB - state.residentMiB - view.freeMiB
+  if (missingMiB <= 0) return { kind: 'wake', sandbox, evict: [] }
+  const others = view.evictable().filter((candidate) => candidate.sandbox !== sandbox)
+  const evict = victims(others, missingMiB)
+  return evict === undefined ? WAIT_FOR_MEMORY : { kind: 'wake', sandbox, evict }
+}
+
+function lastUsed<P extends Placeable>(
+  own: readonly P[],
+  rung: Rung,
+): { readonly sandbox: P; readonly state: RestingState } | undefined {
+  let last: { readonly sandbox: P; readonly state: RestingState } | undefined
+  for (const sandbox of own) {
+    const { state } = sandbox
+    if (!resting(state) || state.kind !== rung) continue
+    if (last === undefined || state.since > last.state.since) last = { sandbox, state }
+  }
+  return last
+}
+
 function placeNew<P extends Placeable>(demand: Demand, view: View<P>): Placement<P> {
   const { memoryMiB, maxSandboxes } = demand
   const { own, generic, freeMiB } = view
@@ -61,5 +112,5 @@ function placeNew<P extends Placeable>(demand: Demand, view: View<P>): Placement
   if (cell !== undefined) return { kind: 'specialize', sandbox: cell }
   if (memoryMiB <= freeMiB) return { kind: 'create', evict: [] }
   const evict = victims(view.evictable(), memoryMiB - freeMiB)
-  return evict === undefined ? { kind: 'wait', for: 'memory' } : { kind: 'create', evict }
+  return evict === undefined ? WAIT_FOR_MEMORY : { kind: 'create', evict }
 }

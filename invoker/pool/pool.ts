@@ -2,9 +2,9 @@
 // version is place.ts and version-pool.ts.
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionSpec, FunctionVersion } from '#core/function'
+import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
 import type { FunctionName, VersionNumber } from '#core/ids'
-import type { DriverName, SandboxCounts } from '#core/invoker'
+import type { DriverName, DriverSandboxes } from '#core/invoker'
 import { keepAliveMsOf } from '#core/spec'
 import type { StopSignal } from '#core/stop-signal'
 import type { Log } from '#invoker/log'
@@ -12,17 +12,20 @@ import type { SandboxSpec } from '#invoker/sandbox/driver'
 import { within } from '#invoker/within'
 
 import { Agenda } from './agenda.ts'
+import type { Ladder } from './descend.ts'
 import { type Evictable, worth } from './evict.ts'
 import { FunctionPools, type PoolActivity } from './function-pools.ts'
 import type { House, Hungry } from './house.ts'
 import { planOf } from './idle-plan.ts'
 import type { Histories } from './keep-alive/histories.ts'
 import type { KeepAlivePolicy } from './keep-alive/policy.ts'
-import type { Lease, Member } from './member.ts'
-import { countStates, sumCounts } from './sandbox-state.ts'
+import type { Admission, Lease, Member } from './member.ts'
+import { countStates, type Rung } from './sandbox-state.ts'
 import type { Starter } from './starter.ts'
+import { memoryByState } from './state-memory.ts'
 import { StemCells, type StemCellSettings } from './stem-cells.ts'
-import type { Admission, VersionPool } from './version-pool.ts'
+import type { VersionPool } from './version-pool.ts'
+import { Wakes } from './wakes.ts'
 
 export interface PoolOptions {
   readonly clock: Clock
@@ -37,6 +40,7 @@ export interface PoolOptions {
   readonly maxWaiting: number
   readonly maxWaitMs: number
   readonly stemCells: StemCellSettings
+  readonly ladder: Ladder
 }
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
@@ -53,10 +57,12 @@ export class SandboxPool implements House {
   readonly histories: Histories
   readonly learned: KeepAlivePolicy
   readonly memoryMiB: number
+  readonly ladder: Ladder
   readonly hungry = new Set<Hungry>()
   readonly #functions = new Map<FunctionName, FunctionPools>()
   readonly #roomListeners = new Set<() => void>()
   readonly #stemCells: StemCells
+  readonly #wakes = new Map<DriverName, Wakes>()
   #freeMiB: number
   #starting = 0
   #evictionClock = 0
@@ -71,6 +77,7 @@ export class SandboxPool implements House {
     this.histories = histories
     this.learned = learned
     this.memoryMiB = memoryMiB
+    this.ladder = rest.ladder
     this.limits = { maxWaiting: rest.maxWaiting, maxWaitMs: rest.maxWaitMs }
     this.#freeMiB = memoryMiB
     this.#stemCells = new StemCells({ clock, log, starter, house: this, ...rest.stemCells })
@@ -136,13 +143,20 @@ export class SandboxPool implements House {
     return (this.#functions.get(name) ?? new FunctionPools(name, this)).activity(spec)
   }
 
-  countsByDriver(): readonly { readonly driver: DriverName; readonly counts: SandboxCounts }[] {
+  sandboxes(): readonly DriverSandboxes[] {
     const all = [
-      ...[...this.#pools()].map((pool) => ({ runtime: pool.version.spec.runtime, counts: pool.counts() })),
-      ...[...this.#stemCells.ready()].map(({ sandbox, spec }) => ({ ...spec, counts: countStates([sandbox]) })),
+      ...[...this.#pools()].flatMap(({ version: { spec }, members }) =>
+        members.map((member) => ({ runtime: spec.runtime, member })),
+      ),
+      ...[...this.#stemCells.ready()].map(({ sandbox, spec }) => ({ runtime: spec.runtime, member: sandbox })),
     ]
     const byDriver = Map.groupBy(all, ({ runtime }) => this.starter.driverFor(runtime).name)
-    return [...byDriver].map(([driver, each]) => ({ driver, counts: sumCounts(each.map(({ counts }) => counts)) }))
+    for (const driver of this.#wakes.keys()) if (!byDriver.has(driver)) byDriver.set(driver, [])
+    return [...byDriver].map(([driver, each]) => {
+      const members = each.map(({ member }) => member)
+      const wakes = this.#wakes.get(driver)?.costs ?? {}
+      return { driver, counts: countStates(members), memory: memoryByState(members), wakes }
+    })
   }
 
   /**
@@ -173,6 +187,13 @@ export class SandboxPool implements House {
     this.#stemCells.wanted(spec)
   }
 
+  woke(runtime: RuntimeName, from: Rung, ms: number): void {
+    const { name } = this.starter.driverFor(runtime)
+    let wakes = this.#wakes.get(name)
+    if (wakes === undefined) this.#wakes.set(name, (wakes = new Wakes()))
+    wakes.add(from, ms)
+  }
+
   countStarting(by: 1 | -1): void {
     this.#starting += by
   }
@@ -188,8 +209,8 @@ export class SandboxPool implements House {
   /** Generic ones first: they have served nobody yet. */
   evictable(): readonly Evictable<Member>[] {
     const worthless = { clock: 0, frequency: 0, costMs: 0 }
-    const cells = [...this.#stemCells.ready()].map(({ sandbox, spec: { memoryMiB } }) => {
-      return { sandbox, memoryMiB, ...worthless }
+    const cells = [...this.#stemCells.ready()].map(({ sandbox }) => {
+      return { sandbox, memoryMiB: sandbox.heldMiB, ...worthless }
     })
     return [...cells, ...[...this.#pools()].flatMap((pool) => pool.evictable())]
   }

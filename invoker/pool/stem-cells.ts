@@ -6,6 +6,7 @@ import { parseSpec } from '#core/spec'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
 
+import type { Ladder } from './descend.ts'
 import { type Member, type MemberOwner, newMember } from './member.ts'
 import type { Starter } from './starter.ts'
 import { type Demand, faded, keyOf, kindOf, NO_DEMAND, started, stockOf, type StockSize } from './stock.ts'
@@ -27,6 +28,7 @@ export interface StemCellOptions extends StemCellSettings {
 interface CellHouse {
   readonly memoryMiB: number
   readonly freeMiB: number
+  readonly ladder: Ladder
   /** Sandboxes that calls wait for are being started. */
   readonly starting: boolean
   charge(memoryMiB: number): void
@@ -37,6 +39,8 @@ const MEMORY_SHARE = 0.25
 /** A sandbox that someone waits for comes before one that nobody does. */
 const REFILL_DELAY_MS = 100
 const FAILED_DELAY_MS = 5000
+/** The rehearsal of a new sandbox (docs/runtimes-containers.md) is over by then; one stopped in it would only be slower. */
+const REHEARSED_MS = 1000
 /** How often it is looked at what is not in demand any more. */
 const FADE_MS = 60_000
 
@@ -51,6 +55,8 @@ interface Shelf {
 export class StemCells implements MemberOwner {
   readonly #options: StemCellOptions
   readonly #shelves = new Map<string, Shelf>()
+  /** Of those that have yet to be paused. */
+  readonly #timers = new Map<Member, Disposable>()
   #timer: Disposable | undefined
   #timerAt = Infinity
   #making = false
@@ -170,9 +176,10 @@ export class StemCells implements MemberOwner {
 
   async #make({ spec, cells }: Shelf): Promise<void> {
     const { clock, house, starter, log } = this.#options
-    const cell = newMember(this, { kind: 'starting', since: clock.monotonic(), slots: spec.concurrency })
+    const state = { kind: 'starting', since: clock.monotonic(), slots: spec.concurrency } as const
+    const cell = newMember(this, state, spec.memoryMiB)
     cells.push(cell)
-    house.charge(spec.memoryMiB)
+    house.charge(cell.heldMiB)
     this.#making = true
     let again = REFILL_DELAY_MS
     try {
@@ -180,6 +187,7 @@ export class StemCells implements MemberOwner {
       cell.sandbox = sandbox
       if (cell.abort.signal.aborted) return void sandbox.kill('the platform ended the sandbox')
       cell.state = { kind: 'generic', since: clock.monotonic() }
+      this.#restLater(cell)
       void sandbox.ended.then(() => this.#died(cell))
     } catch (error) {
       this.#remove(cell)
@@ -193,16 +201,29 @@ export class StemCells implements MemberOwner {
     }
   }
 
+  /** It wants no processor until it is taken, which wakes it. */
+  #restLater(cell: Member): void {
+    const { clock, house } = this.#options
+    if (house.ladder.pauseAfterMs === Infinity) return
+    const timer = clock.after(REHEARSED_MS, () => {
+      this.#timers.delete(cell)
+      if (cell.state.kind === 'generic') void cell.sandbox?.pause()
+    })
+    this.#timers.set(cell, timer)
+  }
+
   #died(cell: Member): void {
     if (this.#remove(cell)) this.#refillIn(FAILED_DELAY_MS)
   }
 
   #remove(cell: Member): boolean {
-    for (const { cells, spec } of this.#shelves.values()) {
+    for (const { cells } of this.#shelves.values()) {
       const index = cells.indexOf(cell)
       if (index === -1) continue
       cells.splice(index, 1)
-      this.#options.house.charge(-spec.memoryMiB)
+      this.#options.house.charge(-cell.heldMiB)
+      this.#timers.get(cell)?.[Symbol.dispose]()
+      this.#timers.delete(cell)
       return true
     }
     return false

@@ -1,8 +1,10 @@
 // What has been measured of one version: how long its calls and its starts take, and whether starting works at all.
 import { Estimate } from './estimate.ts'
+import type { Rung } from './sandbox-state.ts'
 
-/** Until a start has been measured. */
+/** Until one has been measured. */
 const ASSUMED_START_MS = 200
+const ASSUMED_WAKE_MS = { paused: 1, hibernated: 30 } as const
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 5000
 /** Starts that fail in a row before those who wait are told. */
@@ -13,11 +15,20 @@ const MAX_RETRY_AFTER_S = 60
 export class Tempo {
   readonly #serviceMs = new Estimate()
   readonly #startMs = new Estimate()
+  readonly #wakeMs = { paused: new Estimate(), hibernated: new Estimate() }
   #failures = 0
   #notBefore = 0
 
   get startMs(): number {
     return this.#startMs.ms ?? ASSUMED_START_MS
+  }
+
+  wakeMs(from: Rung): number {
+    return this.#wakeMs[from].ms ?? ASSUMED_WAKE_MS[from]
+  }
+
+  woke(from: Rung, ms: number): void {
+    this.#wakeMs[from].add(ms)
   }
 
   /** Starts that failed in a row. */

@@ -3,32 +3,28 @@
 import type { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
-import type { SandboxCounts } from '#core/invoker'
 import { LinkedList } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
 import type { StopSignal } from '#core/stop-signal'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
-import { bring } from './bring.ts'
-import { startsFor } from './burst.ts'
-import type { Evictable } from './evict.ts'
+import type { Worth } from './burst.ts'
+import { type Evictable, evictableOf } from './evict.ts'
 import { expire, type Keep } from './expire.ts'
 import type { House, Hungry, OwnedVersion, Owner } from './house.ts'
-import { backlogMs } from './latency.ts'
-import { Lease, type Member, type MemberOwner, newMember, WARM_START } from './member.ts'
-import { bestWarm, place, type Placement } from './place.ts'
-import { coming, countServing, countStates, slotsIn } from './sandbox-state.ts'
-import { notStarted } from './starter.ts'
+import { type Admission, Lease, type Member, WARM_START } from './member.ts'
+import { bestWarm, place, placeAhead, type Placement } from './place.ts'
+import { type Home, Resting } from './resting.ts'
+import { coming, countServing, resting, type Rung, serving, slotsIn } from './sandbox-state.ts'
+import { Starting, type StartingHome } from './starting.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
+import { worthNow } from './worth.ts'
 
-/** What a call gets that asked for a sandbox. */
-export type Admission =
-  | { readonly kind: 'lease'; readonly lease: Lease }
-  /** No sandbox can run this code, and the code is to blame. */
-  | { readonly kind: 'unloadable'; readonly outcome: Outcome; readonly start: Start }
+/** Started at the same time ahead of calls: those that calls wait for are not to queue behind many. */
+const AHEAD_AT_ONCE = 2
 
-export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
+export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   readonly version: FunctionVersion
   readonly #house: House
   readonly #owner: Owner
@@ -37,6 +33,8 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   /** In the order of their calls. */
   readonly #leases = new LinkedList<Lease>()
   readonly #tempo = new Tempo()
+  readonly #starting: Starting
+  readonly #resting: Resting
   #retired = false
   #closed = false
   /** Calls since there have been sandboxes without a break. */
@@ -47,8 +45,10 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     this.version = version
     this.#house = house
     this.#owner = owner
+    this.#starting = new Starting(house, this, this.#tempo)
+    this.#resting = new Resting(house, owner, this)
     this.#line = new WaitingLine(house.clock, house.limits, {
-      startingSlots: () => slotsIn(this.#members, 'starting'),
+      startingSlots: () => slotsIn(this.#members, 'starting', 'waking'),
       retryAfterS: () => this.#tempo.retryAfterS(this.#line.length, slotsIn(this.#members, 'idle', 'busy')),
     })
   }
@@ -67,7 +67,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   }
 
   get usedMiB(): number {
-    return this.serving * this.version.spec.memoryMiB
+    return this.#members.reduce((sum, { state, heldMiB }) => (serving(state) ? sum + heldMiB : sum), 0)
   }
 
   /** However idle it is. */
@@ -88,8 +88,12 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     return this.#members.length === 0 && this.#line.length === 0
   }
 
-  counts(): SandboxCounts {
-    return countStates(this.#members)
+  get members(): readonly Member[] {
+    return this.#members
+  }
+
+  get notHibernated(): string | undefined {
+    return this.#resting.notHibernated
   }
 
   /** A warm slot, if there is one and nobody waits for it. */
@@ -116,7 +120,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   room(): number {
     const slots = this.#members.reduce((sum, { state }) => sum + coming(state), 0) - this.#line.length
     if (slots > 0 || this.#line.length > 0) return Math.max(0, slots)
-    const placement = this.#place(true)
+    const placement = this.#place({ paused: true, hibernated: true, start: true })
     return placement.kind === 'wait' ? 0 : 1
   }
 
@@ -124,7 +128,7 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   pump(): void {
     if (this.#closed) return
     this.#house.hungry.delete(this)
-    while (this.#line.length > 0 && this.#carryOut(this.#place(this.#worthStart()))) continue
+    while (this.#line.length > 0 && this.#carryOut(this.#place(this.#worth()))) continue
     this.#startAhead(Math.max(this.minSandboxes, this.#retired ? 0 : this.#owner.staff))
     this.#lookAgain()
   }
@@ -142,20 +146,25 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     this.#startAhead(1)
   }
 
-  /** Lets go of what has been idle for long enough; returns when to ask again. */
+  /** Lets go of what has been idle for long enough, and lets others sleep; returns when to ask again. */
   expire(keep: Keep, now: number): number {
     const { expired, nextAt } = expire(this.#members, keep, now)
     for (const member of expired) void this.dismiss(member)
-    return nextAt
+    const awake = this.#retired ? 0 : this.#owner.staff
+    const light = Math.max(awake, this.minSandboxes)
+    return Math.min(nextAt, this.#resting.descend(this.#members, { awake, light }, now))
+  }
+
+  woken(member: Member, from: Rung, ms: number): void {
+    this.#tempo.woke(from, ms)
+    this.#owner.woke(this, from, ms)
+    this.#available(member, { kind: 'warm', startMs: ms })
   }
 
   evictable(): readonly Evictable<Member>[] {
-    const { memoryMiB } = this.version.spec
     const spare = Math.max(0, this.serving - this.minSandboxes)
-    const facts = { frequency: this.#frequency, costMs: this.#tempo.startMs, memoryMiB }
-    return this.#members
-      .flatMap((sandbox) => (sandbox.state.kind === 'idle' ? [{ sandbox, clock: sandbox.state.clock, ...facts }] : []))
-      .slice(0, spare)
+    const facts = { frequency: this.#frequency, costMs: this.#tempo.startMs }
+    return evictableOf(this.#members, facts).slice(0, spare)
   }
 
   /** Gives up a busy sandbox, once its calls are over, for calls of others that have waited for memory too long. */
@@ -180,9 +189,9 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     await Promise.all(this.#members.map((member) => this.dismiss(member)))
   }
 
-  #place(worthStart: boolean): Placement<Member> {
+  #place(worth: Worth): Placement<Member> {
     const { spec } = this.version
-    const demand = { memoryMiB: spec.memoryMiB, maxSandboxes: this.#owner.capOf(this), worthStart }
+    const demand = { memoryMiB: spec.memoryMiB, maxSandboxes: this.#owner.capOf(this), worth }
     return place(demand, {
       own: this.#members,
       generic: this.#house.generic(spec),
@@ -200,12 +209,14 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
         return true
       case 'specialize':
         this.#house.wanted(this.version.spec)
-        this.#house.adopt(placement.sandbox)
-        void this.#start(Promise.resolve(), placement.sandbox.sandbox)
+        this.#start(Promise.resolve(), placement.sandbox)
+        return true
+      case 'wake':
+        void this.#resting.wake(placement.sandbox, this.#house.evict(placement.evict))
         return true
       case 'create':
         this.#house.wanted(this.version.spec)
-        void this.#start(this.#house.evict(placement.evict))
+        this.#start(this.#house.evict(placement.evict))
         return true
       case 'wait':
         if (placement.for === 'memory') this.#house.hungry.add(this)
@@ -215,31 +226,33 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     }
   }
 
-  #worthStart(): boolean {
-    const now = this.#house.clock.monotonic()
-    if (!this.#tempo.mayStart(now)) return false
-    const { startMs } = this.#tempo
-    const oldest = this.#leases.first
-    const slots = this.#house.starter.slotsOf(this.version.spec)
-    const backlog = {
-      waiting: this.#line.length,
-      warmSlots: slotsIn(this.#members, 'idle', 'busy'),
-      startingSlots: slotsIn(this.#members, 'starting'),
-      slots,
-      serviceMs: this.#tempo.serviceMs(oldest === undefined ? undefined : now - oldest.startedAt),
-      startMs,
-      withinMs: backlogMs(this.version.spec.targetLatencyMs, startMs),
-    }
-    return startsFor(backlog) > 0
+  #worth(): Worth {
+    const { clock, starter } = this.#house
+    const { spec } = this.version
+    const { length: waiting } = this.#line
+    const facts = { waiting, startedAt: this.#leases.first?.startedAt, slots: starter.slotsOf(spec), spec }
+    return worthNow(this.#members, this.#tempo, facts, clock.monotonic())
   }
 
-  /** So many sandboxes, as far as memory is free: idle ones of others are not given up for what nobody waits for. */
+  /** So many sandboxes, as far as memory is free or there are generic ones to spare. */
   #startAhead(count: number): void {
     const now = this.#house.clock.monotonic()
+    const { spec } = this.version
     const most = Math.min(count, this.#owner.capOf(this))
-    while (this.serving < most && this.#tempo.mayStart(now) && this.version.spec.memoryMiB <= this.#house.freeMiB) {
-      void this.#start(Promise.resolve())
+    const mayStart = (): boolean =>
+      this.serving < most &&
+      this.#members.filter(({ state }) => state.kind === 'starting').length < AHEAD_AT_ONCE &&
+      this.#tempo.mayStart(now)
+    while (mayStart()) {
+      const { freeMiB } = this.#house
+      const placement = placeAhead(spec, { own: this.#members, generic: this.#house.generic(spec), freeMiB })
+      if (placement === undefined) return
+      this.#start(Promise.resolve(), placement.kind === 'specialize' ? placement.sandbox : undefined)
     }
+  }
+
+  #start(room: Promise<void>, cell?: Member): void {
+    this.#members.push(this.#starting.start(room, cell))
   }
 
   /** One timer, while there is a backlog. */
@@ -253,47 +266,33 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     })
   }
 
-  async #start(room: Promise<void>, generic?: GuardedSandbox): Promise<void> {
-    const { clock, starter } = this.#house
-    const slots = starter.slotsOf(this.version.spec)
-    const member = newMember(this, { kind: 'starting', since: clock.monotonic(), slots })
-    this.#members.push(member)
-    this.#house.charge(this.version.spec.memoryMiB)
-    this.#house.countStarting(1)
-    const brought = await bring({ clock, starter, version: this.version, room, generic }, member.abort.signal)
-    this.#house.countStarting(-1)
-    if (brought.kind === 'ready') return this.#brought(member, brought.sandbox, brought.start)
-    if (brought.kind === 'unloadable') this.#unloadable(brought.outcome, brought.start)
-    if (brought.kind === 'failed') this.#startFailed(brought.error)
-    this.#left(member)
-  }
-
-  #brought(member: Member, sandbox: GuardedSandbox, start: Start): void {
-    this.#tempo.started(start.startMs)
+  started(member: Member, sandbox: GuardedSandbox, start: Start): void {
     member.sandbox = sandbox
+    member.deepest = sandbox.deepest
     sandbox.onChange = () => {
       this.#refresh(member)
       this.pump()
     }
-    void sandbox.gone.then(() => this.#left(member))
+    void sandbox.gone.then(() => this.left(member))
+    this.#available(member, start)
+  }
+
+  /** It takes calls now, first of those who wait for it. */
+  #available(member: Member, how: Member['fresh']): void {
     this.#refresh(member)
-    member.fresh = start
+    member.fresh = how
     this.pump()
     member.fresh = undefined
     this.#freed(member)
   }
 
-  #startFailed(error: PlatformError): void {
-    this.#tempo.startFailed(this.#house.clock.monotonic())
-    const { function: name, number: version } = this.version
-    this.#house.log.warn('a sandbox could not be started', { function: name, version, error, cause: error.cause })
-    const hopeless = error.code === 'driver-unavailable' || this.#tempo.hopeless
-    if (hopeless && !this.#works()) this.#line.refuse(notStarted(error, this.#tempo.failures))
+  /** Unless others work, those who wait are told. */
+  hopeless(error: PlatformError): void {
+    if (!this.#works()) this.#line.refuse(error)
   }
 
-  /** Another sandbox would fare no better: unless others work, those who wait are told. */
-  #unloadable(outcome: Outcome, start: Start): void {
-    this.#tempo.startFailed(this.#house.clock.monotonic())
+  /** As `hopeless`. */
+  unloadable(outcome: Outcome, start: Start): void {
     while (this.#line.length > 0 && !this.#works()) this.#line.serve(() => ({ kind: 'unloadable', outcome, start }))
   }
 
@@ -338,16 +337,19 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
     if (sandbox === undefined || member.state.kind === 'draining') return
     if (sandbox.leaving) member.state = { kind: 'draining' }
     else if (inFlight > 0) member.state = { kind: 'busy', inFlight, slots, accepting: sandbox.accepting }
-    else member.state = { kind: 'idle', since: this.#house.clock.monotonic(), slots, clock: this.#house.evictionClock }
+    else if (!resting(member.state)) {
+      const { clock, evictionClock } = this.#house
+      member.state = { kind: 'idle', since: clock.monotonic(), slots, clock: evictionClock }
+    }
   }
 
   /** Nothing of it is left. */
-  #left(member: Member): void {
+  left(member: Member): void {
     const index = this.#members.indexOf(member)
     if (index === -1) return
     this.#members.splice(index, 1)
     if (this.#members.length === 0) this.#frequency = 0
-    this.#house.charge(-this.version.spec.memoryMiB)
+    this.#house.charge(-member.heldMiB)
     member.left.resolve()
     this.pump()
     this.#owner.sandboxLeft(this)
@@ -355,6 +357,6 @@ export class VersionPool implements Hungry, MemberOwner, OwnedVersion {
   }
 
   #works(): boolean {
-    return slotsIn(this.#members, 'idle', 'busy') > 0
+    return slotsIn(this.#members, 'idle', 'busy', 'waking') > 0
   }
 }

@@ -95,6 +95,17 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     return this.#rest.state
   }
 
+  /** How deep its driver can let it sleep. */
+  get deepest(): RestState {
+    if (this.#sandbox.pause === undefined) return 'awake'
+    return this.#sandbox.hibernate === undefined ? 'paused' : 'hibernated'
+  }
+
+  /** Bytes that it holds now; undefined where its driver cannot tell. */
+  get residentBytes(): number | undefined {
+    return this.#sandbox.residentBytes?.()
+  }
+
   /**
    * Stops it where it is, while it has nothing to do; `load` and `invoke` wake it. Whether it sleeps now: not so when it is
    * busy or leaving, or its driver cannot.
@@ -108,13 +119,17 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
     return this.#idle ? this.#rest.hibernate() : { hibernated: false, reason: 'the sandbox is not idle' }
   }
 
-  /** Ahead of a call: the call need not wait for it then. Never rejects; one that cannot be woken is destroyed. */
-  async wake(): Promise<void> {
-    try {
-      await this.#rest.wake()
-    } catch {
-      this.#kill()
-    }
+  /**
+   * Ahead of a call, so that none is given to a sandbox that does not wake. Resolves true when it is awake and answers;
+   * one that does not within `limitMs` is destroyed. Never rejects.
+   */
+  async wake(limitMs: number): Promise<boolean> {
+    const waking = this.#rest.wake()
+    if (waking === undefined) return !this.leaving
+    const answers = waking.then(() => this.#sandbox.responsive(limitMs)).catch(() => false)
+    if ((await within(answers, limitMs, this.#options.clock)) === true) return !this.leaving
+    this.#kill()
+    return false
   }
 
   /**

@@ -32,7 +32,7 @@ export class Rest {
 
   async hibernate(): Promise<Hibernation> {
     if (!(await this.pause())) return { hibernated: false, reason: 'the sandbox cannot be paused now' }
-    const hibernating = this.#sandbox.hibernate?.()
+    const hibernating = this.#sandbox.hibernate?.().catch(asReason)
     if (hibernating === undefined) return { hibernated: false, reason: 'its driver cannot move its memory away' }
     this.#change = hibernating
     const result = await hibernating
@@ -53,4 +53,9 @@ export class Rest {
     this.#state = 'awake'
     this.#waking = undefined
   }
+}
+
+/** It never should, but then it is paused all the same. */
+function asReason(error: unknown): Hibernation {
+  return { hibernated: false, reason: `its memory could not be moved away: ${String(error)}` }
 }

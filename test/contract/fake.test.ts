@@ -1,6 +1,6 @@
 import { BROKEN_MESSAGE } from './behaviours.ts'
 import { behave } from './fixtures/fake.ts'
-import { describeSandboxDriver, PAUSE_TESTS } from './sandbox-driver.ts'
+import { describeSandboxDriver } from './sandbox-driver.ts'
 import { FakeDriver } from '#invoker/sandbox/fake/driver'
 
 describeSandboxDriver({
@@ -11,6 +11,7 @@ describeSandboxDriver({
         if (code.files.some(({ path }) => path === 'broken')) throw new TypeError(BROKEN_MESSAGE)
         return behave
       },
+      script: { rests: true },
     }),
   fixtures: [
     {
@@ -21,10 +22,6 @@ describeSandboxDriver({
     },
   ],
   skip: [
-    {
-      reason: 'its programs run in this process, which cannot be stopped for one of them',
-      tests: [...PAUSE_TESTS],
-    },
     {
       reason: 'its programs run in this process and are handed no files and no network: there is nothing to prove',
       tests: ['hides the files of the host', 'hides the network of the host'],

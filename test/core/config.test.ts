@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import { ConfigError, readConfig, type Machine } from '#core/config'
+import { ConfigError, readConfig } from '#core/config'
+import type { Machine } from '#core/settings'
 
 const MACHINE: Machine = { memoryMiB: 10_000, rootDir: '/src/hearth', userCacheDir: '/home/ada/.cache' }
 

@@ -80,7 +80,17 @@ test('activity() counts starts by kind and keeps the last ten', async () => {
   const activity = invoker.activity(version)
   expect(activity.starts).toEqual({ cold: 1, specialized: 0, warm: 11 })
   expect(activity.lastStarts.map(({ kind }) => kind)).toEqual(Array(10).fill('warm'))
-  expect(activity.sandboxes).toEqual({ starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 })
-  expect(invoker.sandboxes()).toEqual([{ driver: 'fake', counts: activity.sandboxes }])
+  expect(activity.sandboxes).toEqual({
+    starting: 0,
+    idle: 1,
+    paused: 0,
+    hibernated: 0,
+    busy: 0,
+    draining: 0,
+    generic: 0,
+  })
+  expect(invoker.sandboxes()).toEqual([
+    { driver: 'fake', counts: activity.sandboxes, memory: { idle: { countedMiB: 100 } }, wakes: {} },
+  ])
   expect(invoker.drivers()).toEqual([{ name: 'fake', on: true, detail: 'programs in this process' }])
 })

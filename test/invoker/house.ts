@@ -7,6 +7,7 @@ import type { Completion } from '#core/invoker'
 import { parseSpec } from '#core/spec'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker, type LocalInvokerOptions } from '#invoker/local-invoker'
+import { type Ladder, NO_LADDER } from '#invoker/pool/descend'
 import type { StockSize } from '#invoker/pool/stock'
 import { FakeDriver } from '#invoker/sandbox/fake/driver'
 import type { FakeScript } from '#invoker/sandbox/fake/script'
@@ -21,6 +22,7 @@ export interface HouseOptions {
   readonly maxWaiting?: number
   readonly maxWaitMs?: number
   readonly stemCells?: StockSize
+  readonly ladder?: Ladder
   readonly histories?: LocalInvokerOptions['histories']
 }
 
@@ -47,6 +49,7 @@ export function testHouse({
   maxWaiting = 1000,
   maxWaitMs = 30_000,
   stemCells = 0,
+  ladder = NO_LADDER,
   histories,
 }: HouseOptions = {}): TestHouse {
   const clock = new ManualClock()
@@ -63,6 +66,7 @@ export function testHouse({
     maxWaiting,
     maxWaitMs,
     stemCells,
+    ladder,
     ...(histories === undefined ? {} : { histories }),
   })
   const call = (version: FunctionVersion, target: string, signal = new AbortController().signal): Call => {

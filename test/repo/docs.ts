@@ -1,5 +1,6 @@
 // The parts of the documentation that follow from the code, as the code says them.
-import { OTHER_VARIABLES, SETTINGS, expectation, type Machine } from '#core/config'
+import { expectation } from '#core/config'
+import { type Machine, OTHER_VARIABLES, SETTINGS } from '#core/settings'
 import { ERRORS } from '#core/errors'
 import { SPEC_FIELDS, type SpecField } from '#core/spec'
 

@@ -1,5 +1,5 @@
 // Where the kernel's controls of a container are on this machine: cgroups of version 1 and 2, and both beside each other.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface Cgroup {
@@ -37,6 +37,13 @@ export function findGroups(groups: string, mounts: string, controller: Controlle
   }
   // In a frozen group of version 2 processes can be killed.
   return found.toSorted((a, b) => b.version - a.version)
+}
+
+const USAGE = { 1: 'memory.usage_in_bytes', 2: 'memory.current' } as const
+
+/** The file that says how many bytes the first of these groups that counts memory holds; undefined when none does. */
+export function usageFile(groups: readonly Cgroup[]): string | undefined {
+  return groups.map(({ version, dir }) => join(dir, USAGE[version])).find((file) => existsSync(file))
 }
 
 interface Mount {

@@ -1,4 +1,5 @@
 // One running container behind the driver contract.
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 import type Docker from 'dockerode'
@@ -17,7 +18,7 @@ import type { Code, Hibernation, LoadResult, Sandbox, Termination } from '../dri
 import type { FrameSocket } from '../frame-socket.ts'
 import type { SandboxLink } from '../link.ts'
 import type { AgentSocket } from './agent-socket.ts'
-import { cgroupsOf } from './cgroup.ts'
+import { cgroupsOf, usageFile } from './cgroup.ts'
 import { type Freezer, freezerOf } from './freezer.ts'
 import { killAtOnce, removeContainer } from './kill.ts'
 import type { LastWords } from './last-words.ts'
@@ -65,6 +66,8 @@ export class DockerSandbox implements Sandbox {
   readonly #pidKnown: Promise<void>
   /** Known once it was paused. */
   #freezer: Freezer | undefined
+  /** Where its memory is counted; undefined until it is asked for. */
+  #usage: string | null | undefined
   #disposal: Promise<void> | undefined
   #compiled: Promise<Buffer | undefined> | undefined
 
@@ -132,6 +135,17 @@ export class DockerSandbox implements Sandbox {
 
   hibernate(): Promise<Hibernation> {
     return reclaim(cgroupsOf(this.#pid, this.#parts.container.id, 'memory'))
+  }
+
+  residentBytes(): number | undefined {
+    if (this.#pid === 0) return undefined
+    // null: looked for in vain.
+    this.#usage ??= usageFile(cgroupsOf(this.#pid, this.#parts.container.id, 'memory')) ?? null
+    try {
+      return this.#usage === null ? undefined : Number(readFileSync(this.#usage, 'utf8'))
+    } catch {
+      return undefined
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

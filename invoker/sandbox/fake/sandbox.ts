@@ -5,7 +5,7 @@ import type { Invocation, LogLine, ResponseSink } from '#core/invocation'
 import type { FunctionFailure, Outcome } from '#core/outcome'
 import type { StopSignal } from '#core/stop-signal'
 
-import type { Code, LoadResult, Sandbox, SandboxSpec, Termination } from '../driver.ts'
+import type { Code, Hibernation, LoadResult, Sandbox, SandboxSpec, Termination } from '../driver.ts'
 import type { FakeCall, FakeProgram } from './program.ts'
 import type { FakeScript } from './script.ts'
 
@@ -16,6 +16,12 @@ export class FakeSandbox implements Sandbox {
   readonly id: SandboxId = newSandboxId('fake')
   readonly spec: SandboxSpec
   readonly ended: Promise<Termination>
+  readonly pause?: () => Promise<void>
+  readonly resume?: () => Promise<void>
+  readonly hibernate?: () => Promise<Hibernation>
+  /** Paused or hibernated: then it answers nothing. */
+  stopped = false
+  hibernated = false
   readonly #script: FakeScript
   readonly #clock: Clock
   readonly #programOf: (code: Code) => FakeProgram
@@ -40,6 +46,10 @@ export class FakeSandbox implements Sandbox {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })
+    if (!script.rests) return
+    this.pause = () => this.#pause()
+    this.resume = () => this.#resume()
+    this.hibernate = () => this.#hibernate()
   }
 
   /** Calls under way, those included that were told to stop. */
@@ -50,7 +60,7 @@ export class FakeSandbox implements Sandbox {
   async load(code: Code, signal: AbortSignal): Promise<LoadResult> {
     if (this.#script.loadMs > 0) await sleep(this.#script.loadMs, signal, this.#clock)
     if (this.#script.onLoad === 'exit') this.die({ cause: 'exited', detail: 'exit code 7' })
-    if (this.#script.onLoad === 'hang') await this.ended
+    if (this.#script.onLoad === 'hang' || this.stopped) await this.ended
     if (this.#dead) throw new Error('the fake sandbox ended while it loaded')
     try {
       this.#program = this.#programOf(code)
@@ -61,6 +71,7 @@ export class FakeSandbox implements Sandbox {
   }
 
   async invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
+    if (this.stopped) throw new Error('a call was given to a fake sandbox that is stopped')
     const over = Promise.withResolvers<Outcome>()
     this.#calls.add(over)
     const stop = new AbortController()
@@ -77,12 +88,13 @@ export class FakeSandbox implements Sandbox {
 
   async responsive(timeoutMs: number): Promise<boolean> {
     if (this.#script.hangProbe) await this.ended
-    if (this.#spinning && !this.#dead) await sleep(timeoutMs, new AbortController().signal, this.#clock)
-    return !this.#spinning && !this.#dead
+    const silent = (): boolean => this.#spinning || this.stopped
+    if (silent() && !this.#dead) await this.#wait(timeoutMs)
+    return !silent() && !this.#dead
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#script.disposeMs > 0) await sleep(this.#script.disposeMs, new AbortController().signal, this.#clock)
+    await this.#wait(this.#script.disposeMs)
     this.die({ cause: 'disposed' })
   }
 
@@ -105,6 +117,42 @@ export class FakeSandbox implements Sandbox {
   spin(): Promise<never> {
     this.#spinning = true
     return new Promise(() => {})
+  }
+
+  async #pause(): Promise<void> {
+    if (this.running > 0) throw new Error('a fake sandbox was paused under a call')
+    const { onPause, pauseMs } = this.#script
+    await this.#wait(pauseMs)
+    await this.#fault(onPause)
+    this.stopped = true
+  }
+
+  async #resume(): Promise<void> {
+    const { onResume, resumeMs } = this.#script
+    await this.#wait(resumeMs)
+    await this.#fault(onResume)
+    if (onResume === 'lie') return
+    this.stopped = false
+    this.hibernated = false
+  }
+
+  async #hibernate(): Promise<Hibernation> {
+    const { onHibernate, hibernateMs, residentBytes } = this.#script
+    await this.#wait(hibernateMs)
+    if (onHibernate === 'refuse') return { hibernated: false, reason: 'scripted to refuse' }
+    await this.#fault(onHibernate === 'reject' ? 'refuse' : onHibernate)
+    this.hibernated = true
+    return { hibernated: true, residentBytes }
+  }
+
+  async #fault(scripted: string): Promise<void> {
+    if (scripted === 'refuse') throw new Error('scripted to refuse')
+    if (scripted === 'exit') this.die({ cause: 'exited', detail: 'exit code 9' })
+    if (scripted === 'hang') await this.ended
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, new AbortController().signal, this.#clock)
   }
 
   async #perform(call: Call): Promise<Outcome> {

@@ -9,6 +9,17 @@ export interface FakeScript {
   onLoad: 'load' | 'exit' | 'hang'
   /** `invoke` does not resolve when the sandbox ends under it. */
   silentDeath: boolean
+  /** Its sandboxes can be paused and hibernated, and stop answering while they are. */
+  rests: boolean
+  pauseMs: number
+  hibernateMs: number
+  resumeMs: number
+  /** `refuse`: it rejects. `lie`: it resolves and does nothing. `exit`: the sandbox ends under it. */
+  onPause: 'pause' | 'refuse' | 'hang' | 'exit'
+  onHibernate: 'hibernate' | 'refuse' | 'hang' | 'exit' | 'reject'
+  onResume: 'resume' | 'refuse' | 'hang' | 'exit' | 'lie'
+  /** What a hibernated one holds. */
+  residentBytes: number
   /** `responsive` does not resolve. */
   hangProbe: boolean
   /** `invoke` rejects, which the contract forbids. */
@@ -23,6 +34,14 @@ export const HONEST: FakeScript = {
   disposeMs: 0,
   failCreates: 0,
   onLoad: 'load',
+  rests: false,
+  pauseMs: 0,
+  hibernateMs: 0,
+  resumeMs: 0,
+  onPause: 'pause',
+  onHibernate: 'hibernate',
+  onResume: 'resume',
+  residentBytes: 3 * 1024 * 1024,
   silentDeath: false,
   hangProbe: false,
   rejectInvoke: false,

@@ -11,7 +11,7 @@ import type { Outcome } from '#core/outcome'
 import type { Sandbox } from '#invoker/sandbox/driver'
 import { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
-const NONE = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
+const NONE = { starting: 0, idle: 0, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 }
 const never = (): AbortSignal => new AbortController().signal
 
 export const lifecycleTests = {

@@ -35,7 +35,7 @@ test('the status has the spec, sandboxes by state, what waits, and the last star
   expect(await (await get(gateway, '/v1/functions/up')).json()).toMatchObject({
     function: 'up',
     spec: { runtime: 'js', timeoutMs: 30_000 },
-    sandboxes: { starting: 0, idle: 1, busy: 0, draining: 0, generic: 0 },
+    sandboxes: { starting: 0, idle: 1, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 },
     waiting: 0,
     queued: 1,
     starts: { cold: 1, specialized: 0, warm: 2 },

@@ -21,7 +21,7 @@ const draining = (name: string): Named => ({ name, state: { kind: 'draining' } }
 const generic = (name: string): Named => ({ name, state: { kind: 'generic', since: 0 } })
 
 describe('place()', () => {
-  const demand = { memoryMiB: 100, maxSandboxes: 3, worthStart: true }
+  const demand = { memoryMiB: 100, maxSandboxes: 3, worth: { paused: true, hibernated: true, start: true } }
   const evictable = (sandbox: Named, frequency: number) => ({
     sandbox,
     clock: 0,
@@ -77,7 +77,10 @@ describe('place()', () => {
   })
 
   test('waits when the backlog is not worth a start', () => {
-    expect(place({ ...demand, worthStart: false }, view)).toEqual({ kind: 'wait', for: 'slot' })
+    expect(place({ ...demand, worth: { paused: false, hibernated: false, start: false } }, view)).toEqual({
+      kind: 'wait',
+      for: 'slot',
+    })
   })
 })
 

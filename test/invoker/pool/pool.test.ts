@@ -4,7 +4,7 @@ import type { Call } from '../house.ts'
 import { testHouse, versionOf } from '../house.ts'
 import { settle } from '../manual-clock.ts'
 
-const NONE = { starting: 0, idle: 0, busy: 0, draining: 0, generic: 0 }
+const NONE = { starting: 0, idle: 0, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 }
 const kinds = (calls: readonly Call[]): (string | undefined)[] =>
   calls.map(({ completion, error }) => completion?.outcome.kind ?? error?.code)
 const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make)

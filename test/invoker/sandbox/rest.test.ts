@@ -73,7 +73,7 @@ test('one that cannot be woken is destroyed', async () => {
   const limits = { maxConcurrency: 1, memoryMiB: 64, stopGraceMs: 0, probeMs: 0 }
   const guarded = new GuardedSandbox(sandbox, { clock: systemClock, ...limits })
   expect(await guarded.pause()).toBe(true)
-  await guarded.wake()
+  expect(await guarded.wake(1000)).toBe(false)
   expect(await guarded.ended).toEqual({ cause: 'disposed' })
   expect(guarded.leaving).toBe(true)
 })
