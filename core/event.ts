@@ -23,3 +23,10 @@ export interface CloudEvent {
 
 /** What types of events that Hearth makes itself begin with. */
 export const EVENT_TYPE_PREFIX = 'dev.hearth'
+
+const JSON_TYPE = /^[^;]*[/+]json\s*(?:;|$)/i
+
+/** Whether data of this `datacontenttype` is JSON; undefined is what CloudEvents takes for JSON. */
+export function isJsonType(datacontenttype: string | undefined): boolean {
+  return datacontenttype === undefined || JSON_TYPE.test(datacontenttype)
+}
