@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
-import { startsFor } from '#invoker/pool/burst'
+import { startsFor, worthOf } from '#invoker/pool/burst'
 import { victims, worth } from '#invoker/pool/evict'
 import { expire } from '#invoker/pool/expire'
-import { place } from '#invoker/pool/place'
+import { place, placeAhead } from '#invoker/pool/place'
 import type { SandboxState } from '#invoker/pool/sandbox-state'
 
 interface Named {
@@ -16,6 +16,15 @@ const busy = (name: string, inFlight: number, accepting = true): Named => ({
   name,
   state: { kind: 'busy', inFlight, slots: 2, accepting },
 })
+const paused = (name: string, since: number): Named => ({
+  name,
+  state: { kind: 'paused', since, slots: 2, clock: 0 },
+})
+const hibernated = (name: string, since: number): Named => ({
+  name,
+  state: { kind: 'hibernated', since, slots: 2, clock: 0, residentMiB: 4 },
+})
+const waking = (name: string): Named => ({ name, state: { kind: 'waking', since: 0, slots: 2 } })
 const starting = (name: string): Named => ({ name, state: { kind: 'starting', since: 0, slots: 2 } })
 const draining = (name: string): Named => ({ name, state: { kind: 'draining' } })
 const generic = (name: string): Named => ({ name, state: { kind: 'generic', since: 0 } })
@@ -54,6 +63,28 @@ describe('place()', () => {
       { own: [busy('a', 2), busy('b', 2), draining('c')] },
       ['create', []],
     ],
+    ['prefers a busy one with room to one that sleeps', { own: [busy('a', 1), paused('b', 9)] }, ['join', 'a']],
+    ['wakes a paused one before a hibernated one', { own: [hibernated('a', 9), paused('b', 1)] }, ['wake', 'b']],
+    ['wakes the one that was used last', { own: [paused('a', 1), paused('b', 5), paused('c', 3)] }, ['wake', 'b']],
+    [
+      'wakes a hibernated one before it specializes',
+      { own: [hibernated('a', 1)], generic: [generic('g')] },
+      ['wake', 'a'],
+    ],
+    ['wakes at the cap', { own: [busy('a', 2), busy('b', 2), hibernated('c', 1)] }, ['wake', 'c']],
+    ['does not wait for one that is being woken', { own: [waking('a')] }, ['create', []]],
+    ['wakes a paused one without free memory', { own: [paused('a', 1)], freeMiB: 0 }, ['wake', 'a']],
+    ['wakes a hibernated one when what it lacks is free', { own: [hibernated('a', 1)], freeMiB: 96 }, ['wake', 'a']],
+    [
+      'waits for memory to wake a hibernated one, at the cap too',
+      { own: [hibernated('a', 1), busy('b', 2), busy('c', 2)], freeMiB: 95 },
+      ['wait', 'memory'],
+    ],
+    [
+      'specializes when there is no memory to wake a hibernated one',
+      { own: [hibernated('a', 1)], freeMiB: 95, generic: [generic('g')] },
+      ['specialize', 'g'],
+    ],
     ['waits for memory when nothing can be evicted', { freeMiB: 99 }, ['wait', 'memory']],
     [
       'evicts what is worth least when memory is short',
@@ -76,11 +107,81 @@ describe('place()', () => {
     expect([placement.kind, told]).toEqual([kind, what])
   })
 
+  test('evicts others to wake a hibernated one, but not itself', () => {
+    const own = [hibernated('a', 1)]
+    const others = [evictable(own[0]!, 0), evictable(idle('rare', 0), 1), evictable(idle('often', 0), 9)]
+    expect(place(demand, { ...view, own, freeMiB: 0, evictable: () => others })).toEqual({
+      kind: 'wake',
+      sandbox: own[0],
+      evict: [others[1]?.sandbox],
+    })
+  })
+
+  test.each([
+    ['none', { paused: false, hibernated: false, start: true }, 'create'],
+    ['a paused one only', { paused: true, hibernated: false, start: false }, 'wait'],
+    ['a hibernated one', { paused: false, hibernated: true, start: false }, 'wake'],
+  ] as const)('wakes what the backlog is worth: %s', (_, worth, kind) => {
+    expect(place({ ...demand, worth }, { ...view, own: [hibernated('a', 1)] }).kind).toBe(kind)
+  })
+
   test('waits when the backlog is not worth a start', () => {
     expect(place({ ...demand, worth: { paused: false, hibernated: false, start: false } }, view)).toEqual({
       kind: 'wait',
       for: 'slot',
     })
+  })
+})
+
+describe('placeAhead()', () => {
+  const cells = [generic('g'), generic('h')]
+
+  test.each([
+    ['takes a generic one', [], cells, 1000, ['specialize', 'g']],
+    ['takes the last one for a version that has none', [], [generic('g')], 1000, ['specialize', 'g']],
+    ['leaves the last one to calls otherwise', [idle('a', 0)], [generic('g')], 1000, ['create', undefined]],
+    ['takes one of several for a second sandbox', [idle('a', 0)], cells, 1000, ['specialize', 'g']],
+    ['needs no memory for a generic one', [], cells, 0, ['specialize', 'g']],
+    ['does not take one that is still being made', [], [starting('s')], 1000, ['create', undefined]],
+  ] as const)('%s', (_, own, stock, freeMiB, expected) => {
+    const ahead = placeAhead<Named>({ memoryMiB: 100 }, { own, generic: stock, freeMiB })
+    expect([ahead?.kind, ahead?.kind === 'specialize' ? ahead.sandbox.name : undefined]).toEqual(expected)
+  })
+
+  test('gives up nothing of others', () => {
+    expect(placeAhead<Named>({ memoryMiB: 100 }, { own: [], generic: [], freeMiB: 99 })).toBeUndefined()
+  })
+})
+
+describe('worthOf()', () => {
+  const backlog = {
+    waiting: 4,
+    warmSlots: 0,
+    startingSlots: 0,
+    wakingSlots: 0,
+    slots: 1,
+    serviceMs: 1,
+    startMs: 150,
+    withinMs: 150,
+    wakeMs: { paused: 1, hibernated: 30 },
+  }
+
+  test.each([
+    ['anything when nothing is there', {}, [true, true, true]],
+    ['nothing when nobody waits', { waiting: 0 }, [false, false, false]],
+    ['no start while one that serves all is woken', { wakingSlots: 1 }, [true, false, false]],
+    ['a wake although one is starting, which takes longer', { startingSlots: 4 }, [true, true, false]],
+    ['no more wakes than calls', { wakingSlots: 4 }, [false, false, false]],
+    [
+      'a paused one only when a busy one is free before a hibernated one is awake',
+      { warmSlots: 1 },
+      [true, false, false],
+    ],
+    ['nothing that a busy one serves before', { warmSlots: 1, serviceMs: 0.1 }, [false, false, false]],
+    ['all for long calls', { warmSlots: 1, serviceMs: 1000 }, [true, true, true]],
+  ] as const)('is worth %s', (_, given, expected) => {
+    const { paused: wakePaused, hibernated: wakeHibernated, start } = worthOf({ ...backlog, ...given })
+    expect([wakePaused, wakeHibernated, start]).toEqual(expected)
   })
 })
 

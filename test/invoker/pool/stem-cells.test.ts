@@ -69,6 +69,113 @@ describe('a stock', () => {
     expect(invoker.activity(nodeFunction('two')).starts).toEqual({ cold: 0, specialized: 1, warm: 0 })
   })
 
+  describe('that sleeps', () => {
+    const resting = { ladder: { pauseAfterMs: 5000, hibernateAfterMs: 60_000 }, stemCells: 1 } as const
+    const script = { rests: true, createMs: 500, loadMs: 5, resumeMs: 1 }
+
+    test('does so once it is rehearsed, and is woken to be specialized', async () => {
+      const { clock, driver, invoker, call } = testHouse({ ...resting, script })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(700)
+      expect([...driver.sandboxes].map(({ stopped }) => stopped)).toEqual([false])
+      await clock.pass(1000)
+      expect([...driver.sandboxes].map(({ stopped }) => stopped)).toEqual([true])
+      expect(invoker.activity(nodeFunction('one')).sandboxes.generic).toBe(1)
+      const first = call(nodeFunction('one'), '/hello')
+      await clock.pass(6)
+      expect(first.completion?.start).toEqual({ kind: 'specialized', queueMs: 0, startMs: 6 })
+    })
+
+    test('stays awake where pausing is off', async () => {
+      const { clock, driver, invoker } = testHouse({ stemCells: 1, script })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(5000)
+      expect([...driver.sandboxes].map(({ stopped }) => stopped)).toEqual([false])
+    })
+
+    test.each(['refuse', 'hang', 'exit', 'lie'] as const)(
+      'and does not wake (%s): the call gets a new one',
+      async (onResume) => {
+        const { clock, driver, invoker, call } = testHouse({ ...resting, script: { ...script, onResume } })
+        invoker.prepare(nodeFunction('one'))
+        await clock.pass(2000)
+        const first = call(nodeFunction('one'), '/hello')
+        await clock.pass(3000)
+        expect(first.completion?.outcome.kind).toBe('responded')
+        expect(first.completion?.start.kind).toBe('cold')
+        expect(invoker.activity(nodeFunction('one')).sandboxes).toMatchObject({ idle: 1 })
+        await clock.pass(10_000)
+        expect(driver.sandboxes.size).toBe(2)
+      },
+    )
+
+    test('is drained, before and after, and leaves no timer', async () => {
+      const { clock, driver, invoker } = testHouse({ ...resting, stemCells: 2, script })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(1700)
+      const drained = invoker.drain(0)
+      await clock.pass(1)
+      await drained
+      expect(driver.sandboxes.size).toBe(0)
+      await clock.pass(120_000)
+      expect(clock.pending).toBe(0)
+    })
+  })
+
+  describe('is used ahead of calls', () => {
+    const script = { createMs: 500, loadMs: 5 }
+
+    test('for minSandboxes, but for the last one, which is left to calls', async () => {
+      const { clock, invoker } = testHouse({ stemCells: 2, script })
+      invoker.prepare(nodeFunction('other'))
+      await clock.pass(2000)
+      const version = nodeFunction('least', { minSandboxes: 3 })
+      invoker.prepare(version)
+      await clock.pass(5)
+      expect(invoker.activity(version).sandboxes).toMatchObject({ idle: 1, starting: 2, generic: 1 })
+      await clock.pass(3000)
+      expect(invoker.activity(version).sandboxes).toMatchObject({ idle: 3, generic: 2 })
+    })
+
+    test('for what keep-alive loads again', async () => {
+      const { clock, invoker, call } = testHouse({ stemCells: 1, script, memoryMiB: 1500 })
+      const timer = nodeFunction('timer', { keepAliveMs: undefined })
+      const auto = { ...timer, spec: { ...timer.spec, keepAlive: 'auto' as const } }
+      for (let i = 0; i < 30; i++) {
+        call(auto, '/hello')
+        await clock.pass(30 * 60_000)
+      }
+      call(auto, '/hello')
+      await clock.pass(26 * 60_000)
+      const before = invoker.activity(auto)
+      await clock.pass(2 * 60_000)
+      expect([before.sandboxes.idle, invoker.activity(auto).sandboxes.idle]).toEqual([0, 1])
+    })
+
+    test('for a redeploy of what is loaded: the new version is warm before its first call', async () => {
+      const { clock, invoker, call } = testHouse({ stemCells: 1, script })
+      const [old, next] = [nodeFunction('app'), { ...nodeFunction('app'), ...versionOf('app', {}, 2) }]
+      const spec = nodeFunction('app').spec
+      invoker.prepare(old)
+      await clock.pass(1000)
+      call(old, '/hello')
+      await clock.pass(2000)
+      invoker.prepare({ ...next, spec })
+      await clock.pass(6)
+      const first = call({ ...next, spec }, '/hello')
+      await clock.pass(0)
+      expect(first.completion?.start).toEqual({ kind: 'warm', queueMs: 0, startMs: 0 })
+    })
+
+    test('not for a redeploy of what is not loaded', async () => {
+      const { clock, driver, invoker } = testHouse({ script })
+      invoker.prepare(nodeFunction('app'))
+      invoker.prepare({ ...nodeFunction('app'), ...versionOf('app', {}, 2), spec: nodeFunction('app').spec })
+      await clock.pass(5000)
+      expect(driver.created).toBe(0)
+    })
+  })
+
   test('is not there for runtimes whose sandboxes are quick to create, nor before a runtime is used', async () => {
     const { clock, driver, invoker } = testHouse({ stemCells: 'auto' })
     await clock.pass(1000)

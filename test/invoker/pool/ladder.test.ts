@@ -1,0 +1,398 @@
+// The idle ladder in the pool: a whole invoker on the fake driver, which stops and lies as it is told.
+import { describe, expect, test } from 'vitest'
+
+import type { FunctionVersion } from '#core/function'
+import { NO_LADDER } from '#invoker/pool/descend'
+import type { FakeScript } from '#invoker/sandbox/fake/script'
+
+import { type Call, type HouseOptions, testHouse, type TestHouse, versionOf } from '../house.ts'
+import { settle } from '../manual-clock.ts'
+
+const LADDER = { pauseAfterMs: 5000, hibernateAfterMs: 60_000 }
+const KEEP_ALIVE_MS = 600_000
+const NONE = { starting: 0, idle: 0, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 }
+
+function restful(script: Partial<FakeScript> = {}, options: HouseOptions = {}): TestHouse {
+  return testHouse({ ladder: LADDER, script: { rests: true, createMs: 150, ...script }, ...options })
+}
+
+function kept(name: string, spec: Readonly<Record<string, unknown>> = {}, number = 1): FunctionVersion {
+  return versionOf(name, { keepAliveMs: KEEP_ALIVE_MS, ...spec }, number)
+}
+
+const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make)
+const kinds = (calls: readonly Call[]): (string | undefined)[] =>
+  calls.map(({ completion, error }) => completion?.outcome.kind ?? error?.code)
+
+/** Called once, and then left alone for so long. */
+async function leftAlone(house: TestHouse, version: FunctionVersion, ms: number): Promise<void> {
+  house.call(version, '/hello')
+  await house.clock.pass(house.driver.script.createMs)
+  await house.clock.pass(ms)
+}
+
+describe('an idle sandbox', () => {
+  test('is paused, then hibernated, then gone', async () => {
+    const house = restful()
+    const version = kept('idle')
+    const counts = () => house.invoker.activity(version).sandboxes
+    await leftAlone(house, version, 4999)
+    expect(counts()).toEqual({ ...NONE, idle: 1 })
+    await house.clock.pass(1)
+    expect(counts()).toEqual({ ...NONE, paused: 1 })
+    expect([...house.driver.sandboxes].map(({ stopped }) => stopped)).toEqual([true])
+    expect(house.invoker.activity(version).memory).toEqual({ paused: { countedMiB: 100 } })
+    await house.clock.pass(55_000)
+    expect(counts()).toEqual({ ...NONE, hibernated: 1 })
+    expect([...house.driver.sandboxes].map(({ hibernated }) => hibernated)).toEqual([true])
+    expect(house.invoker.activity(version).memory).toEqual({ hibernated: { countedMiB: 3 } })
+    await house.clock.pass(KEEP_ALIVE_MS - 60_001)
+    expect(counts()).toEqual({ ...NONE, hibernated: 1 })
+    await house.clock.pass(1)
+    expect(counts()).toEqual(NONE)
+    expect(house.driver.sandboxes.size).toBe(0)
+  })
+
+  test('says until when it stays although it sleeps', async () => {
+    const house = restful()
+    await leftAlone(house, kept('idle'), 60_000)
+    expect(house.invoker.activity(kept('idle')).keepAlive.until).toBeGreaterThan(house.clock.now())
+  })
+
+  test.each([
+    ['paused', 10_000, { resumeMs: 2 }, 2],
+    ['hibernated', 100_000, { resumeMs: 28 }, 28],
+  ] as const)('that is %s is woken for a call, which says what it took', async (from, ms, script, wakeMs) => {
+    const house = restful(script)
+    const version = kept('idle')
+    await leftAlone(house, version, ms)
+    const call = house.call(version, '/state')
+    await house.clock.pass(wakeMs)
+    expect(call.completion).toMatchObject({ start: { kind: 'warm', queueMs: 0, startMs: wakeMs } })
+    expect(house.driver.created).toBe(1)
+    expect(house.invoker.activity(version)).toMatchObject({
+      sandboxes: { idle: 1 },
+      memory: { idle: { countedMiB: 100 } },
+      wakes: { [from]: { count: 1, totalMs: wakeMs, lastMs: wakeMs, medianMs: wakeMs } },
+    })
+    expect(house.invoker.sandboxes()).toMatchObject([{ wakes: { [from]: { count: 1 } } }])
+    await house.clock.pass(5000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, paused: 1 })
+  })
+
+  test('that was woken once is woken again and again', async () => {
+    const house = restful({ resumeMs: 1 })
+    const version = kept('again')
+    await leftAlone(house, version, 10_000)
+    const calls: Call[] = []
+    for (let i = 0; i < 5; i++) {
+      calls.push(house.call(version, '/hello'))
+      await house.clock.pass(70_000 * (i % 2) + 10_000)
+    }
+    expect(kinds(calls)).toEqual(Array(5).fill('responded'))
+    expect(house.driver.created).toBe(1)
+    expect(house.invoker.activity(version).wakes).toMatchObject({ paused: { count: 3 }, hibernated: { count: 2 } })
+  })
+
+  test('stays awake where the driver cannot pause, and where it is off', async () => {
+    for (const house of [restful({ rests: false }), restful({}, { ladder: NO_LADDER })]) {
+      await leftAlone(house, kept('awake'), 100_000)
+      expect(house.invoker.activity(kept('awake')).sandboxes).toEqual({ ...NONE, idle: 1 })
+    }
+  })
+
+  test('of minSandboxes is paused, but neither hibernated nor gone', async () => {
+    const house = restful()
+    const version = kept('least', { minSandboxes: 1, keepAliveMs: 1000 })
+    house.invoker.prepare(version)
+    await house.clock.pass(3_600_000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, paused: 1 })
+    expect(house.driver.created).toBe(1)
+  })
+
+  test('that is kept for a latency objective stays awake', async () => {
+    const house = restful()
+    const version = kept('prompt', { targetLatencyMs: 20 })
+    for (let i = 0; i < 30; i++) {
+      house.call(version, '/sleep?ms=5')
+      await house.clock.pass(300)
+    }
+    await house.clock.pass(120_000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
+  })
+
+  test('of a version that was superseded goes, asleep as it is', async () => {
+    const house = restful()
+    await leftAlone(house, kept('app'), 10_000)
+    house.invoker.retire(kept('app').function, kept('app', {}, 2).number)
+    await house.clock.pass(1)
+    expect(house.driver.sandboxes.size).toBe(0)
+  })
+
+  test('is drained, asleep or on its way, and leaves no timer', async () => {
+    const house = restful({ pauseMs: 50, hibernateMs: 50 })
+    await leftAlone(house, kept('asleep'), 70_000)
+    house.call(kept('falls'), '/hello')
+    await house.clock.pass(150 + 5020)
+    expect(house.invoker.activity(kept('falls')).sandboxes).toEqual({ ...NONE, paused: 1 })
+    const drained = house.invoker.drain(1000)
+    await house.clock.pass(2000)
+    await drained
+    expect(house.driver.sandboxes.size).toBe(0)
+    await house.clock.pass(20_000)
+    expect(house.clock.pending).toBe(0)
+  })
+})
+
+describe('what must not be stopped', () => {
+  test('a sandbox whose call goes on after its response (waitUntil)', async () => {
+    const house = restful()
+    const version = kept('later')
+    const call = house.call(version, '/later?ms=800')
+    const other = house.call(version, '/later?ms=900')
+    await house.clock.pass(150)
+    // The fake driver throws when it is paused under a call.
+    house.driver.script.pauseMs = 0
+    await house.clock.pass(20_000)
+    expect([call, other].map(({ sink }) => sink.lines.map(({ text }) => text))).toEqual([['later'], ['later']])
+    expect(house.invoker.activity(version).sandboxes.paused).toBeGreaterThan(0)
+  })
+
+  test('a sandbox with a call, however long it runs', async () => {
+    const house = restful()
+    const version = kept('long', { timeoutMs: 600_000 })
+    const call = house.call(version, '/stream?n=20&ms=10000')
+    await house.clock.pass(100_000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, busy: 1 })
+    await house.clock.pass(100_000)
+    expect(kinds([call])).toEqual(['responded'])
+    expect(call.sink.chunks).toHaveLength(20)
+  })
+
+  test('a sandbox that is lent in the moment it is due', async () => {
+    // At every step around the moment in which it is paused; the fake driver throws when a call comes to one that is stopped.
+    for (let at = 4998; at <= 5004; at++) {
+      const house = restful({ pauseMs: 2, resumeMs: 1 })
+      const version = kept('race')
+      await leftAlone(house, version, at)
+      const calls = [house.call(version, '/hello'), house.call(version, '/sleep?ms=50')]
+      await house.clock.pass(10_000)
+      expect([at, ...kinds(calls)]).toEqual([at, 'responded', 'responded'])
+    }
+  })
+})
+
+describe('a call for a sandbox', () => {
+  test.each([
+    ['being paused', 5020, 1],
+    ['being hibernated', 60_020, 1],
+  ])('that is %s is served by it', async (_, after, created) => {
+    const house = restful({ pauseMs: 50, hibernateMs: 100 })
+    const version = kept('moment')
+    await leftAlone(house, version, after)
+    const call = house.call(version, '/state')
+    await house.clock.pass(200)
+    expect(kinds([call])).toEqual(['responded'])
+    expect(house.driver.created).toBe(created)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
+  })
+
+  test('that nobody waits for any more leaves it awake', async () => {
+    const house = restful({ resumeMs: 100 })
+    const version = kept('left')
+    await leftAlone(house, version, 10_000)
+    const caller = new AbortController()
+    const call = house.call(version, '/hello', caller.signal)
+    await house.clock.pass(50)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, starting: 1 })
+    caller.abort()
+    await house.clock.pass(60)
+    expect(kinds([call])).toEqual(['cancelled'])
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
+  })
+
+  test('goes to a warm one first, then to a paused one, then to a hibernated one', async () => {
+    const house = restful({ resumeMs: 1 })
+    const version = kept('order', { timeoutMs: 30_000, maxSandboxes: 3 })
+    times(3, () => house.call(version, '/sleep?ms=20000'))
+    await house.clock.pass(31_000)
+    // The last one is used again, and the one before a while later.
+    house.call(version, '/hello')
+    await house.clock.pass(50_000)
+    expect(house.invoker.activity(version).sandboxes).toMatchObject({ paused: 1, hibernated: 2 })
+    const first = house.call(version, '/sleep?ms=1000')
+    await house.clock.pass(1)
+    expect(house.invoker.activity(version).sandboxes).toMatchObject({ busy: 1, hibernated: 2 })
+    const more = times(2, () => house.call(version, '/sleep?ms=1000'))
+    await house.clock.pass(40)
+    expect(house.invoker.activity(version).sandboxes).toMatchObject({ busy: 3 })
+    await house.clock.pass(1000)
+    expect(kinds([first, ...more])).toEqual(Array(3).fill('responded'))
+    expect(house.driver.created).toBe(3)
+  })
+})
+
+describe('a driver that fails at resting', () => {
+  const FAULTS = ['refuse', 'hang', 'exit', 'lie'] as const
+
+  test.each(FAULTS)('at waking (%s): another sandbox serves the calls, and it is gone', async (onResume) => {
+    const house = restful({ onResume })
+    const version = kept('fault', { maxSandboxes: 1 })
+    await leftAlone(house, version, 10_000)
+    const calls = times(4, () => house.call(version, '/hello'))
+    await house.clock.pass(3000)
+    expect(kinds(calls)).toEqual(Array(4).fill('responded'))
+    expect(calls[0]?.completion?.start.kind).toBe('cold')
+    expect(house.driver.sandboxes.size).toBe(1)
+    expect(house.warnings).toEqual(['a sandbox did not wake and was given up'])
+    expect(house.invoker.activity(version)).toMatchObject({ sandboxes: { ...NONE, idle: 1 }, wakes: {} })
+    expect(house.invoker.activity(version).memory).toEqual({ idle: { countedMiB: 100 } })
+  })
+
+  test.each(FAULTS)('at waking (%s) of a hibernated one: the budget is right afterwards', async (onResume) => {
+    const house = restful({ onResume }, { memoryMiB: 200 })
+    await leftAlone(house, kept('fault'), 70_000)
+    const call = house.call(kept('fault'), '/hello')
+    await house.clock.pass(4000)
+    const others = [house.call(kept('b'), '/sleep?ms=900'), house.call(kept('c'), '/sleep?ms=900')]
+    await house.clock.pass(5000)
+    expect(kinds([call, ...others])).toEqual(Array(3).fill('responded'))
+    expect(house.driver.sandboxes.size).toBe(2)
+  })
+
+  test('at pausing (refuse): it stays warm, and is tried again a minute later', async () => {
+    const house = restful({ onPause: 'refuse' })
+    const version = kept('stubborn')
+    await leftAlone(house, version, 30_000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
+    house.driver.script.onPause = 'pause'
+    await house.clock.pass(36_000)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, hibernated: 1 })
+    expect(house.driver.created).toBe(1)
+  })
+
+  test('at pausing (hang): it is given up; a call that comes meanwhile is served by another', async () => {
+    const house = restful({ onPause: 'hang' })
+    await leftAlone(house, kept('quiet'), 20_000)
+    expect(house.driver.sandboxes.size).toBe(0)
+    await leftAlone(house, kept('called'), 6000)
+    const call = house.call(kept('called'), '/hello')
+    await house.clock.pass(2500)
+    expect(kinds([call])).toEqual(['responded'])
+    expect(house.driver.sandboxes.size).toBe(1)
+  })
+
+  test.each(['pause', 'hibernate'] as const)('at the end of the %s (exit): it is gone', async (step) => {
+    const house = restful(step === 'pause' ? { onPause: 'exit' } : { onHibernate: 'exit' })
+    await leftAlone(house, kept('gone'), 70_000)
+    expect(house.invoker.activity(kept('gone')).sandboxes).toEqual(NONE)
+    const call = house.call(kept('gone'), '/hello')
+    await house.clock.pass(150)
+    expect(call.completion?.start.kind).toBe('cold')
+  })
+
+  test.each(['refuse', 'reject'] as const)(
+    'at hibernating (%s): it stays paused, and the status says why',
+    async (how) => {
+      const house = restful({ onHibernate: how })
+      const version = kept('light')
+      await leftAlone(house, version, 70_000)
+      expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, paused: 1 })
+      expect(house.invoker.activity(version).notHibernated).toContain('scripted to refuse')
+      expect(house.invoker.activity(version).memory).toEqual({ paused: { countedMiB: 100 } })
+      house.driver.script.onHibernate = 'hibernate'
+      await house.clock.pass(60_000)
+      expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, hibernated: 1 })
+      expect(house.invoker.activity(version).notHibernated).toBeUndefined()
+    },
+  )
+
+  test('at hibernating (hang): a call that comes meanwhile is served by another; else it is given up', async () => {
+    const house = restful({ onHibernate: 'hang' })
+    await leftAlone(house, kept('called'), 61_000)
+    const call = house.call(kept('called'), '/hello')
+    await house.clock.pass(2500)
+    expect(kinds([call])).toEqual(['responded'])
+    await leftAlone(house, kept('quiet'), 121_000)
+    expect(house.invoker.activity(kept('quiet')).sandboxes).toEqual(NONE)
+    expect(house.warnings).toContain('an idle sandbox could not be let sleep and was given up')
+  })
+
+  test.each([
+    [Number.NaN, 100],
+    [-5, 100],
+    [1e15, 100],
+    [0, 1],
+    [3.5 * 1024 * 1024, 4],
+  ])(
+    'that says of a hibernated one that it holds %d bytes: it counts with %d MiB',
+    async (residentBytes, countedMiB) => {
+      const house = restful({ residentBytes })
+      await leftAlone(house, kept('odd'), 70_000)
+      expect(house.invoker.activity(kept('odd')).memory).toEqual({ hibernated: { countedMiB } })
+    },
+  )
+
+  test('by letting one die that sleeps: it is gone at once, and the next call is cold', async () => {
+    const house = restful()
+    await leftAlone(house, kept('dies'), 70_000)
+    for (const sandbox of house.driver.sandboxes) sandbox.die({ cause: 'exited', detail: 'killed' })
+    await settle()
+    expect(house.invoker.activity(kept('dies')).sandboxes).toEqual(NONE)
+    const call = house.call(kept('dies'), '/hello')
+    await house.clock.pass(150)
+    expect(kinds([call])).toEqual(['responded'])
+  })
+})
+
+describe('the memory of hibernated sandboxes', () => {
+  test('is there for others: more functions stay loaded than fit awake', async () => {
+    const house = restful({}, { memoryMiB: 200 })
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (const name of names) await leftAlone(house, kept(name), 61_000)
+    expect(house.driver.sandboxes.size).toBe(6)
+    expect(house.driver.created).toBe(6)
+  })
+
+  test('is needed again to wake one: what is worth least makes room', async () => {
+    const house = restful({ resumeMs: 10 }, { memoryMiB: 210 })
+    await leftAlone(house, kept('asleep'), 61_000)
+    for (const name of ['b', 'c']) house.call(kept(name), '/hello')
+    await house.clock.pass(200)
+    const call = house.call(kept('asleep'), '/hello')
+    await house.clock.pass(20)
+    expect(call.completion).toMatchObject({ start: { kind: 'warm', startMs: 10 } })
+    expect(house.driver.sandboxes.size).toBe(2)
+    expect(house.driver.peak).toBe(3)
+  })
+
+  test('that is not there now is waited for, and the call is served', async () => {
+    const house = restful({ resumeMs: 10 }, { memoryMiB: 210 })
+    const version = kept('asleep', { maxSandboxes: 1 })
+    await leftAlone(house, version, 61_000)
+    const busy = [house.call(kept('b'), '/sleep?ms=900'), house.call(kept('c'), '/sleep?ms=900')]
+    await house.clock.pass(200)
+    const call = house.call(version, '/hello')
+    await house.clock.pass(100)
+    expect(kinds([call])).toEqual([undefined])
+    await house.clock.pass(900)
+    expect(kinds([...busy, call])).toEqual(Array(3).fill('responded'))
+    expect(call.completion?.start.kind).toBe('warm')
+  })
+
+  test('makes them the last to be evicted, and counts for what it is when they are', async () => {
+    const house = restful({}, { memoryMiB: 303 })
+    await leftAlone(house, kept('asleep'), 61_000)
+    for (const name of ['b', 'c', 'd']) {
+      house.call(kept(name), '/hello')
+      await house.clock.pass(1000)
+    }
+    house.call(kept('e'), '/hello')
+    await house.clock.pass(200)
+    expect(house.invoker.activity(kept('asleep')).sandboxes).toEqual({ ...NONE, hibernated: 1 })
+    const large = house.call(kept('large', { memoryMiB: 303 }), '/hello')
+    await house.clock.pass(500)
+    expect(kinds([large])).toEqual(['responded'])
+    expect(house.driver.sandboxes.size).toBe(1)
+  })
+})
