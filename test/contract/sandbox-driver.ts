@@ -18,6 +18,7 @@ export type ContractTest = keyof typeof TESTS
 export const PAUSE_TESTS = [
   'a paused sandbox answers nothing, and goes on as it was when it is resumed',
   'code and calls wake a paused sandbox, and a busy one is not paused',
+  'an idle function sleeps, then deeper, and its next calls are answered as before',
 ] as const satisfies readonly ContractTest[]
 
 export interface Skip {

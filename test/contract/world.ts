@@ -15,6 +15,7 @@ import { parseSpec } from '#core/spec'
 import { ArtifactCache } from '#invoker/artifacts'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker } from '#invoker/local-invoker'
+import { type Ladder, NO_LADDER } from '#invoker/pool/descend'
 import type { Code, SandboxDriver } from '#invoker/sandbox/driver'
 
 /** The behaviours (behaviours.ts) as a function of one runtime. */
@@ -60,12 +61,16 @@ export class World implements AsyncDisposable {
   #names = 0
   #shared: Promise<FunctionVersion> | undefined
 
-  static async open(driver: SandboxDriver, fixture: Fixture): Promise<World> {
+  static async open(driver: SandboxDriver, fixture: Fixture, ladder = NO_LADDER): Promise<World> {
     const dir = await mkdtemp(join(tmpdir(), 'hearth-contract-'))
-    return new World(driver, fixture, { dir, artifact: await fixture.artifact() })
+    return new World(driver, fixture, { dir, artifact: await fixture.artifact(), ladder })
   }
 
-  private constructor(driver: SandboxDriver, fixture: Fixture, { dir, artifact }: { dir: string; artifact: FileSet }) {
+  private constructor(
+    driver: SandboxDriver,
+    fixture: Fixture,
+    { dir, artifact, ladder }: { dir: string; artifact: FileSet; ladder: Ladder },
+  ) {
     this.driver = driver
     this.fixture = fixture
     this.#dir = dir
@@ -83,6 +88,7 @@ export class World implements AsyncDisposable {
       memoryMiB: 16_384,
       maxWaiting: 1000,
       maxWaitMs: 30_000,
+      ladder,
     })
   }
 

@@ -2,11 +2,12 @@
 import { expect } from 'vitest'
 
 import { expectWorks } from './faults.ts'
-import { Recorder, type World } from '../world.ts'
+import { Recorder, World } from '../world.ts'
 import { systemClock } from '#core/clock'
 import type { FunctionVersion } from '#core/function'
 import { newInvocationId } from '#core/ids'
 import type { Invocation } from '#core/invocation'
+import type { FunctionActivity } from '#core/invoker'
 import type { Outcome } from '#core/outcome'
 import type { Sandbox } from '#invoker/sandbox/driver'
 import { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
@@ -103,6 +104,23 @@ export const lifecycleTests = {
     const hibernation = await sandbox.hibernate()
     expect(hibernation.hibernated ? '' : hibernation.reason).not.toMatch(/cannot be paused|not idle/)
     expect(await call('/hello')).toEqual({ kind: 'responded', status: 200 })
+  },
+
+  'an idle function sleeps, then deeper, and its next calls are answered as before': async (world: World) => {
+    const ladder = { pauseAfterMs: 50, hibernateAfterMs: 400 }
+    await using resting = await World.open(world.driver, world.fixture, ladder)
+    const version = await resting.deploy()
+    const activity = (): FunctionActivity => resting.invoker.activity(version)
+    expect((await resting.call(version, '/state')).text).toBe('1')
+    await expect.poll(() => activity().sandboxes.paused, { interval: 5 }).toBe(1)
+    const second = await resting.call(version, '/state')
+    expect([second.text, second.start?.kind]).toEqual(['2', 'warm'])
+    const deepest = (): boolean => activity().sandboxes.hibernated === 1 || activity().notHibernated !== undefined
+    await expect.poll(deepest, { timeout: 10_000 }).toBe(true)
+    const third = await resting.call(version, '/state')
+    expect([third.text, third.start?.kind]).toEqual(['3', 'warm'])
+    const { paused, hibernated } = activity().wakes
+    expect((paused?.count ?? 0) + (hibernated?.count ?? 0)).toBe(2)
   },
 
   'a create that is aborted leaves nothing behind': async (world: World) => {
