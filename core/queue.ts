@@ -110,6 +110,8 @@ export interface Lanes {
    * whoever holds it aborts. `absent`: it is not in the lane.
    */
   cancel(name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'>
+  /** Whether it waits, is delayed or runs. */
+  has(name: LaneName, id: InvocationId): Promise<boolean>
   /** Calls `onBell` when a lane may have work: after an add anywhere, when a delay is over, after a takeover, and for every lane with work at the start. */
   listen(onBell: (name: LaneName) => void): AsyncDisposable
   state(name: LaneName): Promise<LaneState>

@@ -243,6 +243,11 @@ export class MemoryLanes implements Lanes {
     return 'removed'
   }
 
+  async has(_name: LaneName, id: InvocationId): Promise<boolean> {
+    if (this.down !== undefined) throw this.down
+    return this.added.some((invocation) => invocation.id === id)
+  }
+
   listen(): AsyncDisposable {
     return { async [Symbol.asyncDispose]() {} }
   }
