@@ -2,6 +2,7 @@
 import { PlatformError } from './errors.ts'
 import type { FunctionName, InvocationId } from './ids.ts'
 import { parseFunctionName } from './ids.ts'
+import type { HeaderList } from './invocation.ts'
 import type { InvocationRecord } from './record.ts'
 
 /**
@@ -40,6 +41,25 @@ export interface Destinations {
    * @throws PlatformError; `retryable` ones are tried again with the retry policy of deliveries
    */
   deliver(id: InvocationId, delivery: Delivery, signal: AbortSignal): Promise<void>
+}
+
+/** Jobs for workers of the user's. Implemented in store/ on BullMQ. */
+export interface JobQueues {
+  /** Adding the same id to a queue twice adds once, while the first is there. @throws PlatformError `store-unavailable` */
+  add(queue: string, job: { readonly id: string; readonly name: string; readonly data: unknown }): Promise<void>
+}
+
+/** The way out to the network, which keeps to egress rules. */
+export interface Outbound {
+  /**
+   * @param egress as in a function's spec: what may be reached although it is not public
+   * @throws Error that says why there was no answer, fit for the user
+   */
+  post(
+    request: { readonly url: string; readonly headers: HeaderList; readonly body: Uint8Array },
+    egress: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly status: number }>
 }
 
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,128}$/

@@ -80,6 +80,15 @@ export const SETTINGS = {
     default: '',
     description: 'The admin token; empty: made on the first start and kept in the data directory.',
   },
+  signingSecret: {
+    env: 'HEARTH_SIGNING_SECRET',
+    type: 'text',
+    pattern: /^(?:whsec_[A-Za-z0-9+/]{32,}={0,2})?$/,
+    expected: '"whsec_" and at least 24 bytes as base64',
+    default: '',
+    description:
+      'What posts to destinations are signed with; empty: made on the first start, kept in the data directory.',
+  },
   dockerHost: {
     env: 'HEARTH_DOCKER_HOST',
     type: 'text',

@@ -1,9 +1,10 @@
-// The admin token: from the environment, else made on the first start and kept in the data directory.
+// Secrets of an installation: from the environment, else made on the first start and kept in the data directory.
 import { randomBytes } from 'node:crypto'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Config } from '#core/config'
+import { newSigningSecret } from '#gateway/destinations/signature'
 
 export interface AdminToken {
   readonly token: string
@@ -18,15 +19,27 @@ export async function adminToken({
 }: Pick<Config, 'adminToken' | 'dataDir'>): Promise<AdminToken> {
   if (given !== '') return { token: given, path: undefined }
   const path = join(dataDir, 'admin-token')
-  const kept = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  return { token: await kept(path, () => randomBytes(32).toString('base64url')), path }
+}
+
+/** What posts to destinations are signed with; receivers need it, too. The same rule as for adminToken. */
+export async function signingSecret({
+  signingSecret: given,
+  dataDir,
+}: Pick<Config, 'signingSecret' | 'dataDir'>): Promise<string> {
+  return given === '' ? kept(join(dataDir, 'signing-secret'), newSigningSecret) : given
+}
+
+async function kept(path: string, make: () => string): Promise<string> {
+  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
     throw error
   })
-  if (kept.trim() !== '') {
+  if (found.trim() !== '') {
     await chmod(path, 0o600)
-    return { token: kept.trim(), path }
+    return found.trim()
   }
-  const token = randomBytes(32).toString('base64url')
-  await writeFile(path, `${token}\n`, { mode: 0o600 })
-  return { token, path }
+  const secret = make()
+  await writeFile(path, `${secret}\n`, { mode: 0o600 })
+  return secret
 }
