@@ -137,12 +137,23 @@ export class FrameDecoder {
   }
 }
 
-/** The JSON and the bytes of a payload that has both: load, invoke, head. @throws FrameError */
-export function splitHead(payload: Buffer): { head: unknown; body: Buffer } {
-  if (payload.length < 4) throw new FrameError(`a head has at least 4 bytes: received ${payload.length}`)
+/** Where the JSON begins in a payload that has JSON and bytes: load, invoke, head. */
+export const HEAD_START = 4
+
+/** Where that JSON ends and the bytes begin. @throws FrameError */
+export function headEnd(payload: Buffer): number {
+  if (payload.length < HEAD_START) throw new FrameError(`a head has at least 4 bytes: received ${payload.length}`)
   const size = payload.readUInt32LE(0)
-  if (4 + size > payload.length) throw new FrameError(`a head of ${size} bytes in a payload of ${payload.length}`)
-  return { head: parseJson(payload.subarray(4, 4 + size)), body: payload.subarray(4 + size) }
+  if (HEAD_START + size > payload.length) {
+    throw new FrameError(`a head of ${size} bytes in a payload of ${payload.length}`)
+  }
+  return HEAD_START + size
+}
+
+/** The JSON and the bytes of such a payload. @throws FrameError */
+export function splitHead(payload: Buffer): { head: unknown; body: Buffer } {
+  const end = headEnd(payload)
+  return { head: parseJson(payload.subarray(HEAD_START, end)), body: payload.subarray(end) }
 }
 
 /** @throws FrameError */

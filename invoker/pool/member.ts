@@ -83,7 +83,10 @@ export class Lease implements Disposable, Linked<Lease> {
     return this.#member.sandbox?.leaving ?? true
   }
 
-  /** At most once, and not when it is stale. Resolves with the outcome as soon as there is one. */
+  /**
+   * At most once, and not when it is stale. Resolves with the outcome as soon as there is one.
+   * @throws PlatformError `internal` when the sandbox does not take the call; the slot must then still be given back
+   */
   invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome> {
     const { sandbox } = this.#member
     if (this.#used || sandbox === undefined) throw new PlatformError('internal', { detail: 'a lease is for one call' })

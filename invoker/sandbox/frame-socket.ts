@@ -6,6 +6,8 @@ import { type Frame, FrameDecoder, HEADER_BYTES } from '#core/frames'
 const SLAB_BYTES = 65_536
 /** Longer payloads are handed to the stream as they are; shorter ones are copied next to each other. */
 const COPY_BYTES = 8_192
+/** Bytes that a UTF-16 unit can take. To reserve that much is cheaper than to count first. */
+const MOST_UTF8 = 3
 
 export interface FrameSocketEvents {
   readonly onFrame: (frame: Frame) => void
@@ -52,22 +54,24 @@ export class FrameSocket {
   /** `head` goes in front of the payload with its length, as in load, invoke and head frames. */
   send(frame: Omit<Frame, 'payload'>, payload?: Uint8Array, head?: string): void {
     if (this.#closed) return
-    const headBytes = head === undefined ? 0 : Buffer.byteLength(head)
     const bodyBytes = payload === undefined ? 0 : payload.length
     const inline = bodyBytes <= COPY_BYTES
-    const front = HEADER_BYTES + (head === undefined ? 0 : 4 + headBytes)
-    const offset = this.#reserve(front + (inline ? bodyBytes : 0))
+    const most = HEADER_BYTES + (head === undefined ? 0 : 4 + MOST_UTF8 * head.length) + (inline ? bodyBytes : 0)
+    const offset = this.#reserve(most)
     const slab = this.#slab
-    slab.writeUInt32LE(front + bodyBytes - 4, offset)
     slab[offset + 4] = frame.type
     slab[offset + 5] = frame.flags
     slab.writeUInt16LE(frame.channel, offset + 6)
     slab.writeUInt32LE(frame.call, offset + 8)
+    let front = HEADER_BYTES
     if (head !== undefined) {
+      const headBytes = slab.write(head, offset + HEADER_BYTES + 4)
       slab.writeUInt32LE(headBytes, offset + HEADER_BYTES)
-      slab.write(head, offset + HEADER_BYTES + 4, headBytes, 'utf8')
+      front += 4 + headBytes
     }
-    if (payload !== undefined && inline) slab.set(payload, offset + front)
+    slab.writeUInt32LE(front + bodyBytes - 4, offset)
+    if (payload !== undefined && inline && bodyBytes > 0) slab.set(payload, offset + front)
+    this.#used = offset + front + (inline ? bodyBytes : 0)
     if (payload !== undefined && !inline) {
       this.#closeSlice()
       this.#out.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength))
@@ -101,6 +105,7 @@ export class FrameSocket {
     this.#stream.destroy()
   }
 
+  /** Makes room; what is used of it the caller says. */
   #reserve(bytes: number): number {
     if (this.#used + bytes > this.#slab.length) {
       this.#closeSlice()
@@ -108,9 +113,7 @@ export class FrameSocket {
       this.#start = 0
       this.#used = 0
     }
-    const offset = this.#used
-    this.#used += bytes
-    return offset
+    return this.#used
   }
 
   /** What lies in the slab since the last slice goes out in one piece. Never written again: the stream may still hold it. */

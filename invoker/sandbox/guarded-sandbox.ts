@@ -234,8 +234,8 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
   #run(invocation: Invocation, call: RunningCall): Promise<Outcome> {
     try {
       const waking = this.#rest.wake()
-      if (waking !== undefined) return waking.then(() => this.#sandbox.invoke(invocation, call, call))
-      return this.#sandbox.invoke(invocation, call, call)
+      if (waking !== undefined) return waking.then(() => this.#sandbox.invoke(invocation, call, call.signal))
+      return this.#sandbox.invoke(invocation, call, call.signal)
     } catch (thrown) {
       return Promise.reject(thrown)
     }
@@ -252,9 +252,9 @@ export class GuardedSandbox implements AsyncDisposable, CallGuard {
 
   #becameQuiet(call: RunningCall): void {
     if (!this.#calls.delete(call)) return
-    if (call.aborted) this.#stopping -= 1
+    if (call.signal.aborted) this.#stopping -= 1
     call.quiet()
-    if (call.aborted) this.onChange?.()
+    if (call.signal.aborted) this.onChange?.()
   }
 
   async #graceOver(call: RunningCall, stopped: Outcome): Promise<void> {

@@ -6,10 +6,11 @@ import {
   FrameError,
   FrameFlag,
   FrameType,
+  HEAD_START,
+  headEnd,
   INLINE_BYTES,
   type InvokeHead,
   parseJson,
-  splitHead,
   WINDOW_BYTES,
 } from '#core/frames'
 import type { Body, Invocation, ResponseSink } from '#core/invocation'
@@ -17,22 +18,22 @@ import type { Outcome } from '#core/outcome'
 
 import type { FrameSocket } from './frame-socket.ts'
 import { MAX_LOG_BYTES, readCallEnd, readFailure, readLog } from './link-messages.ts'
-import { readResponseHead } from './response-head.ts'
+import type { ResponseHeadReader } from './response-head.ts'
 
-const NOTHING = new Uint8Array(0)
+const NOTHING = Buffer.alloc(0)
 
-export interface LinkCallOptions {
+/** What a call needs of its link. */
+export interface CallLink {
   readonly socket: FrameSocket
   readonly channel: number
-  readonly number: number
-  readonly sink: ResponseSink
-  /** Once; undefined when the sandbox ended under the call. */
-  readonly onSettled: (outcome: Outcome | undefined) => void
+  readonly heads: ResponseHeadReader
 }
 
 export class LinkCall {
   readonly number: number
-  readonly #options: LinkCallOptions
+  readonly #link: CallLink
+  readonly #sink: ResponseSink
+  readonly #onSettled: (outcome: Outcome | undefined) => void
   #memoryMiB = 0
   #status: number | undefined
   /** The response was not one that can be sent. */
@@ -48,9 +49,12 @@ export class LinkCall {
   #inWindow = WINDOW_BYTES
   #consumed = 0
 
-  constructor(options: LinkCallOptions) {
-    this.number = options.number
-    this.#options = options
+  /** @param onSettled called once; with undefined when the sandbox ended under the call */
+  constructor(link: CallLink, number: number, sink: ResponseSink, onSettled: (outcome: Outcome | undefined) => void) {
+    this.#link = link
+    this.number = number
+    this.#sink = sink
+    this.#onSettled = onSettled
   }
 
   start(invocation: Invocation, deadline: number): void {
@@ -79,7 +83,7 @@ export class LinkCall {
     if (this.#settled) return
     this.#settled = true
     this.#outWaiter?.()
-    this.#options.onSettled(outcome)
+    this.#onSettled(outcome)
   }
 
   /** @throws FrameError */
@@ -109,16 +113,18 @@ export class LinkCall {
   #onHead(frame: Frame): void {
     if (this.#responding) throw new FrameError('a second response head for one call')
     this.#responding = true
-    const { head, body } = splitHead(frame.payload)
-    const response = readResponseHead(head)
+    const { payload } = frame
+    const end = headEnd(payload)
+    const response = this.#link.heads.read(payload, HEAD_START, end)
     if ('type' in response) {
       this.#failed = { kind: 'failed', failure: response }
       return
     }
     this.#status = response.status
     const whole = (frame.flags & FrameFlag.end) !== 0
-    this.#options.sink.head(response, whole ? body : undefined)
-    if (!whole && body.length > 0) void this.#options.sink.chunk(body)
+    const body = end === payload.length ? NOTHING : payload.subarray(end)
+    this.#sink.head(response, whole ? body : undefined)
+    if (!whole && body.length > 0) void this.#sink.chunk(body)
   }
 
   #onBody(frame: Frame): void {
@@ -127,7 +133,7 @@ export class LinkCall {
     this.#inWindow -= length
     if (this.#inWindow < 0) throw new FrameError('more response bytes than the window allows')
     if (this.#failed !== undefined || length === 0) return this.#grant(length)
-    const wait = this.#options.sink.chunk(frame.payload)
+    const wait = this.#sink.chunk(frame.payload)
     if (wait === undefined) this.#grant(length)
     else void wait.then(() => this.#grant(length))
   }
@@ -135,7 +141,7 @@ export class LinkCall {
   #onEnd(): void {
     if (this.#ended) throw new FrameError('a second end of one response')
     this.#ended = true
-    if (this.#failed === undefined) this.#options.sink.end()
+    if (this.#failed === undefined) this.#sink.end()
   }
 
   #onDone(flags: number, end?: Frame['payload']): void {
@@ -156,7 +162,7 @@ export class LinkCall {
     this.#logBytes += frame.payload.length
     const line = readLog(frame.payload)
     const full = this.#logBytes > MAX_LOG_BYTES
-    this.#options.sink.log(full ? { ...line, text: `[output after ${MAX_LOG_BYTES} bytes dropped]` } : line)
+    this.#sink.log(full ? { ...line, text: `[output after ${MAX_LOG_BYTES} bytes dropped]` } : line)
   }
 
   #onWindow(frame: Frame): void {
@@ -196,7 +202,7 @@ export class LinkCall {
       this.#outWindow -= size
       this.#send(FrameType.body, FrameFlag.none, chunk.subarray(offset, offset + size))
       offset += size
-      const drained = this.#options.socket.drained()
+      const drained = this.#link.socket.drained()
       if (drained !== undefined) await drained
     }
   }
@@ -211,7 +217,7 @@ export class LinkCall {
   }
 
   #send(type: FrameType, flags: number, payload?: Uint8Array, head?: string): void {
-    const { socket, channel } = this.#options
+    const { socket, channel } = this.#link
     socket.send({ type, flags, channel, call: this.number }, payload, head)
   }
 }

@@ -9,8 +9,9 @@ import type { StopSignal } from '#core/stop-signal'
 import { CallTable } from './call-table.ts'
 import type { LoadResult } from './driver.ts'
 import type { FrameSocket } from './frame-socket.ts'
-import { LinkCall } from './link-call.ts'
+import { type CallLink, LinkCall } from './link-call.ts'
 import { readFailure, readLoadResult, readLog } from './link-messages.ts'
+import { ResponseHeadReader } from './response-head.ts'
 
 export interface LinkOptions {
   readonly socket: FrameSocket
@@ -22,13 +23,14 @@ export interface LinkOptions {
 }
 
 /** The owner of the socket hands in the channel's frames by `receive`, and calls `close` when the sandbox is gone. */
-export class SandboxLink {
+export class SandboxLink implements CallLink {
   /** Rejects when the link closes first. */
   readonly ready: Promise<ReadyHead>
   /** Resolves when the sandbox takes no more calls: it is about to end, or the link is closed. */
   readonly ending: Promise<void>
-  readonly #socket: FrameSocket
-  readonly #channel: number
+  readonly socket: FrameSocket
+  readonly channel: number
+  readonly heads = new ResponseHeadReader()
   readonly #onViolation: (error: FrameError) => void
   readonly #clock: Clock
   readonly #calls = new CallTable<LinkCall>()
@@ -42,8 +44,8 @@ export class SandboxLink {
   #closed = false
 
   constructor({ socket, channel, onViolation, clock = systemClock }: LinkOptions) {
-    this.#socket = socket
-    this.#channel = channel
+    this.socket = socket
+    this.channel = channel
     this.#onViolation = onViolation
     this.#clock = clock
     this.ready = this.#ready.promise
@@ -91,11 +93,11 @@ export class SandboxLink {
     if (this.#closed) return undefined
     const loaded = Promise.withResolvers<LoadResult | undefined>()
     this.#loading = { sink, resolve: loaded.resolve }
-    const header = { type: FrameType.load, flags: FrameFlag.end, channel: this.#channel, call: 0 }
+    const header = { type: FrameType.load, flags: FrameFlag.end, channel: this.channel, call: 0 }
     if (code === undefined) {
-      this.#socket.send(header, undefined, JSON.stringify(head))
+      this.socket.send(header, undefined, JSON.stringify(head))
     } else {
-      this.#socket.send({ ...header, flags: FrameFlag.none }, undefined, JSON.stringify(head))
+      this.socket.send({ ...header, flags: FrameFlag.none }, undefined, JSON.stringify(head))
       await this.#sendCode(code)
     }
     return loaded.promise
@@ -116,24 +118,17 @@ export class SandboxLink {
   invoke(invocation: Invocation, sink: ResponseSink, signal: StopSignal): Promise<Outcome | undefined> {
     if (signal.aborted) return Promise.resolve({ kind: 'cancelled' })
     if (this.#closed) return Promise.resolve(undefined)
-    const number = this.#calls.nextNumber()
     return new Promise((resolve) => {
-      const onAbort = (): void => call.cancel()
-      const call = new LinkCall({
-        socket: this.#socket,
-        channel: this.#channel,
-        number,
-        sink,
-        onSettled: (outcome) => {
-          this.#calls.delete(call)
-          signal.removeEventListener('abort', onAbort)
-          // Its slot must not go to another call before the sandbox is gone.
-          const last = this.#uncaught !== undefined && !this.#closed
-          resolve(last ? this.#gone.promise.then(() => outcome) : outcome)
-        },
+      const cancel = (): void => call.cancel()
+      const call = new LinkCall(this, this.#calls.nextNumber(), sink, (outcome) => {
+        this.#calls.delete(call)
+        signal.removeEventListener('abort', cancel)
+        // Its slot must not go to another call before the sandbox is gone.
+        const last = this.#uncaught !== undefined && !this.#closed
+        resolve(last ? this.#gone.promise.then(() => outcome) : outcome)
       })
       this.#calls.add(call)
-      signal.addEventListener('abort', onAbort, { once: true })
+      signal.addEventListener('abort', cancel)
       call.start(invocation, this.#clock.now() + invocation.version.spec.timeoutMs)
     })
   }
@@ -150,18 +145,18 @@ export class SandboxLink {
         resolve(false)
       })
       this.#pings.push(answer)
-      this.#socket.send({ type: FrameType.ping, flags: FrameFlag.none, channel: this.#channel, call: 0 })
+      this.socket.send({ type: FrameType.ping, flags: FrameFlag.none, channel: this.channel, call: 0 })
     })
   }
 
   async #sendCode(code: Uint8Array): Promise<void> {
     for (let offset = 0; offset < code.length || offset === 0; offset += CHUNK_BYTES) {
       const last = offset + CHUNK_BYTES >= code.length
-      this.#socket.send(
-        { type: FrameType.body, flags: last ? FrameFlag.end : FrameFlag.none, channel: this.#channel, call: 0 },
+      this.socket.send(
+        { type: FrameType.body, flags: last ? FrameFlag.end : FrameFlag.none, channel: this.channel, call: 0 },
         code.subarray(offset, offset + CHUNK_BYTES),
       )
-      await this.#socket.drained()
+      await this.socket.drained()
     }
   }
 

@@ -3,10 +3,10 @@
 import type { LogLine, ResponseHead, ResponseSink } from '#core/invocation'
 import type { Linked } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
-import type { StopSignal } from '#core/stop-signal'
+import { type StopSignal, StopSource } from '#core/stop-signal'
 
-/** What the driver is given: where to deliver, and as its signal when to stop. */
-export class RunningCall implements ResponseSink, StopSignal, Linked<RunningCall> {
+/** What the driver delivers into, and what tells it to stop. */
+export class RunningCall implements ResponseSink, Linked<RunningCall> {
   before: RunningCall | undefined
   after: RunningCall | undefined
   /** Resolves once, with the first cause of the end. Never rejects. */
@@ -21,8 +21,7 @@ export class RunningCall implements ResponseSink, StopSignal, Linked<RunningCall
   #sink: ResponseSink | undefined
   #over = false
   #progress: 'nothing' | 'head' | 'end' = 'nothing'
-  #aborted = false
-  #stopListeners: (() => void)[] | undefined
+  readonly #stop = new StopSource()
   #endCancel: (() => void) | undefined
 
   constructor(
@@ -46,18 +45,9 @@ export class RunningCall implements ResponseSink, StopSignal, Linked<RunningCall
     return this.#over
   }
 
-  /** Whether the platform ended it before its code was over. */
-  get aborted(): boolean {
-    return this.#aborted
-  }
-
-  addEventListener(_type: 'abort', listener: () => void): void {
-    this.#stopListeners ??= []
-    this.#stopListeners.push(listener)
-  }
-
-  removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#stopListeners = this.#stopListeners?.filter((other) => other !== listener)
+  /** Aborts when the platform ends it before its code is over. */
+  get signal(): StopSignal {
+    return this.#stop
   }
 
   /** Called when the call is over, to watch for a cancel no longer. */
@@ -79,8 +69,7 @@ export class RunningCall implements ResponseSink, StopSignal, Linked<RunningCall
   /** As `settle`, and tells the code to stop. */
   stop(outcome: Outcome): void {
     if (!this.settle(outcome)) return
-    this.#aborted = true
-    for (const listener of this.#stopListeners ?? []) listener()
+    this.#stop.abort()
     this.#guard.onStop(this, outcome)
   }
 
