@@ -4,9 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { FileSet } from '#core/artifact'
 import { Call } from '#invoker/sandbox/wasm/host/call'
-import { FunctionGuest } from '#invoker/sandbox/wasm/host/function-world'
-import { runGlueScript } from '#invoker/sandbox/wasm/host/glue-script'
-import type { GuestInstance, Instantiate } from '#invoker/sandbox/wasm/host/guest'
+import type { GuestInstance } from '#invoker/sandbox/wasm/host/guest'
+import { QuickJsGuest } from '#invoker/sandbox/wasm/host/quickjs/guest'
 import type { WasmManifest } from '#invoker/sandbox/wasm/artifact'
 import type { FrameSocket } from '#invoker/sandbox/frame-socket'
 import { WasmWorkshop } from '#test/invoker/sandbox/wasm/sandboxes'
@@ -171,25 +170,16 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
   for (const [name, path] of Object.entries(manifest.cores)) {
     modules.set(name, await WebAssembly.compile(await readFile(pathOf(path))))
   }
-  const { exports } = await runGlueScript(pathOf(manifest.glue), undefined)
-  const glue = exports as { instantiate: Instantiate }
-  const memories: WebAssembly.Memory[] = []
-  const guest = new FunctionGuest({
+  const guest = new QuickJsGuest({
     manifest,
     modules,
     policy: 'reset',
     spec: { env: {}, memoryMiB: 64, instances: 'reset' },
     egress: { fetch: () => new Promise(() => {}) },
-    instantiate(getCore, imports, instantiateCore, views) {
-      const keep: typeof instantiateCore = (module, coreImports) => {
-        const core = instantiateCore(module, coreImports)
-        for (const value of Object.values(core.exports)) if (value instanceof WebAssembly.Memory) memories.push(value)
-        return core
-      }
-      return glue.instantiate(getCore, imports, keep, views)
-    },
+    instantiate: undefined,
   })
-  return { instance: await guest.instantiate(), memories }
+  const instance = guest.instantiate()
+  return { instance, memories: instance.cores.memories.map(({ memory }) => memory) }
 }
 
 async function run(instance: GuestInstance, target: string, body = new Uint8Array()): Promise<void> {

@@ -1,8 +1,11 @@
 // What the Wasm builder hands to the Wasm host: the artifact's files and the manifest that says how to use them.
 
+export const FORMAT = 2
+
 /** `manifest.json` in every Wasm artifact. */
 export interface WasmManifest {
-  readonly format: 1
+  /** Another is of another Hearth, whose builds cannot be run. */
+  readonly format: typeof FORMAT
   /**
    * `function`: exports `handle` of runtimes/js/wit/function.wit. `wasi-http`: exports wasi:http/incoming-handler@0.2.x.
    * `command`: a core WASI preview-1 module with `_start`, run without jco: request on stdin, CGI-style environment,
@@ -10,15 +13,18 @@ export interface WasmManifest {
    */
   readonly world: 'function' | 'wasi-http' | 'command'
   readonly engine: 'quickjs' | 'starlingmonkey' | 'none'
-  /** Path of what jco generated (`instantiate` is its export); empty for `command`. */
+  /** Path of what jco generated (`instantiate` is its export); empty for `command` and QuickJS, which need none. */
   readonly glue: string
   /** Whether the glue is a script whose value has the exports (build/slim-glue.ts). Absent: an ES module. */
   readonly script?: boolean
-  /** Names by which the glue asks for core modules, and their paths in the artifact. For `command` one entry `main`. */
+  /**
+   * Names of core modules, and their paths in the artifact: those by which the glue asks for them, `main` alone for
+   * `command`, for QuickJS the parts of host/quickjs/link.ts.
+   */
   readonly cores: Readonly<Record<string, string>>
   /** Whether restoring memory and exported globals gives a fresh instance: verified for this engine version. */
   readonly resettable: boolean
-  /** Whether the glue's exports return promises (asyncMode jspi). */
+  /** Whether the exports of glue return promises (asyncMode jspi). */
   readonly async: boolean
   /** The function's name for its exports, when the world has more than one: `handle`, or the versioned wasi:http interface name. */
   readonly export: string

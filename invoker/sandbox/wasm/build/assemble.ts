@@ -1,7 +1,7 @@
 // Puts the parts of an artifact together: cores capped and named by their content, and the manifest.
 import { createHash } from 'node:crypto'
 
-import { MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
+import { FORMAT, MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
 import { capCore } from './cap-core.ts'
 import { Refusal } from './job.ts'
 
@@ -42,7 +42,7 @@ export function assemble({ manifest, glue, cores, memoryMiB, extra = new Map() }
   }
   if (glue !== undefined) artifact.set(GLUE_PATH, new TextEncoder().encode(glue))
   const where = glue === undefined ? { glue: '' } : { glue: GLUE_PATH, script: true }
-  const whole: WasmManifest = { format: 1, ...manifest, ...where, cores: paths }
+  const whole: WasmManifest = { format: FORMAT, ...manifest, ...where, cores: paths }
   artifact.set(MANIFEST_PATH, new TextEncoder().encode(`${JSON.stringify(whole, null, 2)}\n`))
   return artifact
 }

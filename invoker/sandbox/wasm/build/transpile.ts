@@ -27,12 +27,25 @@ const ASYNC_IMPORTS = [
 ]
 const ASYNC_EXPORTS = ['wasi:http/incoming-handler#handle', 'handle']
 
-/** @param patch changes the glue, which is then made smaller */
-export async function transpile(
-  component: Uint8Array,
-  patch: (glue: string) => string = (glue) => glue,
-): Promise<Transpiled> {
-  const { files, imports, exports } = await transpileBytes(component, {
+export async function transpile(component: Uint8Array): Promise<Transpiled> {
+  const { files, imports, exports } = await split(component)
+  const glue = files['component.js']
+  if (glue === undefined) throw new Error('jco gave no component.js')
+  return {
+    glue: await slimGlue(patchByteLists(patchTickLoop(new TextDecoder().decode(glue)))),
+    cores: coresOf(files),
+    imports,
+    exports: exports.map(([name]) => name),
+  }
+}
+
+/** The core modules of a component, for who links them without glue. */
+export async function coreModules(component: Uint8Array): Promise<ReadonlyMap<string, Uint8Array>> {
+  return coresOf((await split(component)).files)
+}
+
+function split(component: Uint8Array): ReturnType<typeof transpileBytes> {
+  return transpileBytes(component, {
     name: 'component',
     instantiation: 'async',
     asyncMode: 'jspi',
@@ -40,12 +53,8 @@ export async function transpile(
     asyncExports: ASYNC_EXPORTS,
     emitTypescriptDeclarations: false,
   })
-  const glue = files['component.js']
-  if (glue === undefined) throw new Error('jco gave no component.js')
-  return {
-    glue: await slimGlue(patch(patchByteLists(patchTickLoop(new TextDecoder().decode(glue))))),
-    cores: new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm'))),
-    imports,
-    exports: exports.map(([name]) => name),
-  }
+}
+
+function coresOf(files: Readonly<Record<string, Uint8Array>>): ReadonlyMap<string, Uint8Array> {
+  return new Map(Object.entries(files).filter(([path]) => path.endsWith('.wasm')))
 }

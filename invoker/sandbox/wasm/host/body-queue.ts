@@ -1,5 +1,7 @@
 // A request body as it comes in, for a reader that may be slower.
 
+const EMPTY = new Uint8Array(0)
+
 /** Chunks are granted to the sender, who may then send more, when they are read. */
 export class BodyQueue {
   readonly #onRead: (bytes: number) => void
@@ -38,6 +40,12 @@ export class BodyQueue {
     else this.#chunks[0] = first.subarray(most)
     if (!this.#ended) this.#onRead(bytes.length)
     return bytes
+  }
+
+  /** The whole body when it came in one piece or is empty, which is then taken; undefined when it must be waited for. */
+  takeWhole(): Uint8Array | undefined {
+    if (!this.#ended || this.#chunks.length > 1) return undefined
+    return this.#chunks.pop() ?? EMPTY
   }
 
   /** Resolves when `ready`. */

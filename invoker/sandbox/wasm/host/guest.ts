@@ -1,4 +1,4 @@
-// What the three kinds of guest (function world, wasi-http, command) have in common for who runs them.
+// What the kinds of guest (js on QuickJS or StarlingMonkey, wasi-http, command) have in common for who runs them.
 import type { InstancePolicy } from '#core/function'
 
 import type { Redirect } from '../control.ts'
@@ -8,7 +8,7 @@ import type { LoadMessage } from './messages.ts'
 /** Loaded code. */
 export interface Guest {
   /** A new instance, ready for its first call. @throws what the guest's own initialisation throws */
-  instantiate(): Promise<GuestInstance>
+  instantiate(): GuestInstance | Promise<GuestInstance>
 }
 
 /** Runs one call at a time. */
@@ -16,13 +16,11 @@ export interface GuestInstance {
   /**
    * Runs a call to its end and tells it what came of it. Never rejects. When the call is cancelled, the instance stops
    * as soon as its guest is not running, without asking it for long.
+   * @returns undefined when the call is over already, as one is that waits for nothing
    */
-  run(call: Call): Promise<void>
-  /** Whether the host gave the last call nothing that the glue may still be passing on to the guest. */
-  readonly settled: boolean
+  run(call: Call): Promise<void> | undefined
   /**
-   * Makes it fit for the next call. Not called under the policy `fresh`; where it is not `settled`, called in a later
-   * turn of the event loop than the end of `run`.
+   * Makes it fit for the next call. Not called under the policy `fresh`.
    * @returns false when it must be thrown away
    */
   recycle(): boolean
@@ -34,7 +32,7 @@ export interface GuestInstance {
 export interface GuestContext extends Pick<LoadMessage, 'manifest' | 'modules' | 'spec'> {
   /** What the spec says, as far as the code allows it. */
   readonly policy: InstancePolicy
-  /** The export of the glue's module; absent for commands. */
+  /** The export of the glue's module; absent where there is none. */
   readonly instantiate: Instantiate | undefined
   readonly egress: Egress
 }
@@ -46,8 +44,6 @@ export type Instantiate = (
     module: WebAssembly.Module,
     imports: Record<string, Record<string, unknown>>,
   ) => WebAssembly.Instance,
-  /** What the glue uses in place of the global views, where it was made to (build/glue-views.ts). */
-  views?: Readonly<Record<string, unknown>>,
 ) => Promise<Record<string, unknown>>
 
 export interface HttpMessage {

@@ -5,7 +5,6 @@ import { IncomingRequest, ResponseOutparam } from '../wasi/http-messages.ts'
 import type { Call } from './call.ts'
 import { Cores } from './cores.ts'
 import type { Guest, GuestContext, GuestInstance } from './guest.ts'
-import { Image } from './image.ts'
 import { endOf, failureOf } from './thrown.ts'
 
 interface Handler {
@@ -34,7 +33,6 @@ class HttpInstance implements GuestInstance {
   readonly wasi: Wasi
   readonly #context: GuestContext
   #handler: Handler | undefined
-  #image: Image | undefined
   #call: Call | undefined
   #broken = false
 
@@ -49,7 +47,6 @@ class HttpInstance implements GuestInstance {
 
   ready(handler: Handler): void {
     this.#handler = handler
-    if (this.#context.policy === 'reset') this.#image = new Image(this.cores)
   }
 
   async run(call: Call): Promise<void> {
@@ -68,14 +65,8 @@ class HttpInstance implements GuestInstance {
     this.#call = undefined
   }
 
-  /** Nothing is written into the memory of a guest that is not suspended. */
-  get settled(): boolean {
-    return true
-  }
-
   recycle(): boolean {
-    if (this.#broken) return false
-    return this.#image === undefined || this.#image.restore()
+    return !this.#broken
   }
 
   abandon(): void {

@@ -1,9 +1,9 @@
 // What an instance was like when nobody had used it yet, to go back to after each call: the `reset` policy.
 import { WRITTEN } from '../artifact.ts'
-import type { Cores, GuestMemory } from './cores.ts'
+import type { CoreMemory, Cores } from './cores.ts'
 
-interface MemoryImage extends GuestMemory {
-  /** That of the memory. Another one, and what was written has not been noted: see watched-views.ts. */
+interface MemoryImage extends CoreMemory {
+  /** That of the memory. Another one, and it has grown. */
   readonly buffer: ArrayBuffer
   readonly bytes: Uint8Array
 }
@@ -30,13 +30,12 @@ export class Image {
   }
 
   /**
-   * Restores memories and exported globals. Nothing of the guest may run any more, and no value may be under way
-   * to it: the glue would write it into the restored memory.
-   * @returns false when that does not make it as it was: a memory or table has grown, or the guest still waits for
-   * something, which would come to who knows nothing of it. The instance must then not be used again.
+   * Restores memories and exported globals. Nothing of the guest may run any more, and no value may be under way to it:
+   * it would come to who knows nothing of it.
+   * @returns false when that does not make it as it was: a memory or table has grown. The instance must then not be used
+   * again.
    */
   restore(): boolean {
-    if (!this.#cores.atRest) return false
     if (this.#tableLengths.some((length, index) => this.#cores.tables[index]?.length !== length)) return false
     if (this.#memories.some(({ memory, buffer }) => memory.buffer !== buffer)) return false
     for (const memory of this.#memories) restoreMemory(memory)

@@ -9,12 +9,23 @@ import type { Guest, GuestInstance } from './guest.ts'
 const READY = 1
 /** After so many calls an instance is thrown away, whatever its policy: a bound for what leaks in glue and engine. */
 const MAX_CALLS = 10_000
-/** Calls that came together run one after the other for so long, ms, before what they answered is sent. */
+/** Calls that came together run one after the other for so long, ms, before the event loop gets its turn. */
 const MAX_TURN_MS = 1
+/** What they answered leaves the worker after so long, ms: whoever sends the next calls works meanwhile. */
+const MAX_HELD_MS = 0.15
 /** Instances that nobody needed for so long are thrown away. */
 const TRIM_MS = 10_000
 
-type Use = (instance: GuestInstance) => Promise<void>
+/** Runs a call; undefined when it is over on return. */
+type Use = (instance: GuestInstance) => Promise<void> | undefined
+
+export interface InstancesOptions {
+  readonly guest: Guest
+  readonly policy: InstancePolicy
+  /** Sends what the calls have answered. */
+  readonly flush: () => void
+  readonly clock?: Clock
+}
 
 interface Live {
   readonly instance: GuestInstance
@@ -23,26 +34,26 @@ interface Live {
 
 interface Queued {
   readonly use: Use
-  readonly done: () => void
   readonly failed: (reason: unknown) => void
 }
 
 export class Instances {
   readonly #guest: Guest
   readonly #policy: InstancePolicy
+  readonly #flush: () => void
   /** The last used last: it is the one whose memory is in the caches. */
   readonly #idle: Live[] = []
   readonly #queue: Queued[] = []
   #busy = 0
-  /** Whether a call has been started that may end before this turn of the event loop does. */
-  #starting = false
-  #turnStart = 0
+  /** Whether the queue is being worked off, in this turn of the event loop or in the next. */
+  #working = false
   /** The fewest that were idle since the last trim: nobody needed these. */
   #leastIdle = 0
 
-  constructor(guest: Guest, policy: InstancePolicy, clock: Clock = systemClock) {
+  constructor({ guest, policy, flush, clock = systemClock }: InstancesOptions) {
     this.#guest = guest
     this.#policy = policy
+    this.#flush = flush
     clock.every(TRIM_MS, () => this.#trim())
   }
 
@@ -55,76 +66,94 @@ export class Instances {
    * Runs `use` with an instance that is nobody else's meanwhile. Of calls that come together the second starts when
    * the first has ended or waits for something: a call that only computes leaves its instance, warm in the caches of
    * the processor, to the next.
-   * @throws what the guest throws while an instance is made
+   * @param failed told what `use` throws, or the guest while an instance is made
    */
-  with(use: Use): Promise<void> {
-    return new Promise((done, failed) => {
-      this.#queue.push({ use, done, failed })
-      if (!this.#starting) this.#startNext()
-    })
+  run(use: Use, failed: (reason: unknown) => void): void {
+    this.#queue.push({ use, failed })
+    if (this.#working) return
+    this.#working = true
+    this.#work()
   }
 
-  #startNext(): void {
-    const next = this.#queue.shift()
-    this.#starting = next !== undefined
-    if (next === undefined) return
-    this.#turnStart ||= performance.now()
-    let started = false
-    const onStarted = (): void => {
-      if (started) return
-      started = true
-      this.#startNext()
+  #work(): void {
+    const start = performance.now()
+    let sent = start
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const waits = this.#serve(next)
+      if (waits !== undefined) return this.#goOnWhenItWaits(waits)
+      const now = performance.now()
+      if (now - start > MAX_TURN_MS) return void setImmediate(() => this.#work())
+      if (now - sent < MAX_HELD_MS) continue
+      sent = now
+      this.#flush()
     }
-    const waits = setImmediate(() => {
-      this.#turnStart = 0
-      onStarted()
-    })
-    this.#serve(next.use)
-      .then(next.done, next.failed)
-      .finally(() => {
-        if (performance.now() - this.#turnStart > MAX_TURN_MS) return
-        clearImmediate(waits)
-        onStarted()
-      })
-      .catch(() => {})
+    this.#working = false
   }
 
-  async #serve(use: Use): Promise<void> {
-    if (this.#busy >= MAX_INSTANCES) throw new Error(`at most ${MAX_INSTANCES} calls at the same time in one sandbox`)
+  /** A call that has not ended after this turn of the event loop waits for something: the next one starts. */
+  #goOnWhenItWaits(call: Promise<void>): void {
+    let gone = false
+    const goOn = (): void => {
+      if (gone) return
+      gone = true
+      clearImmediate(turn)
+      this.#work()
+    }
+    const turn = setImmediate(goOn)
+    void call.then(goOn)
+  }
+
+  /** @returns undefined when the call is over; never rejects */
+  #serve({ use, failed }: Queued): Promise<void> | undefined {
+    if (this.#busy >= MAX_INSTANCES) {
+      failed(new Error(`at most ${MAX_INSTANCES} calls at the same time in one sandbox`))
+      return undefined
+    }
     this.#busy++
+    const live = this.#idle.pop()
+    this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
+    if (live === undefined) return this.#serveNew(use, failed)
+    try {
+      const running = use(live.instance)
+      if (running !== undefined) return running.catch(failed).finally(() => this.#giveBack(live))
+    } catch (thrown) {
+      failed(thrown)
+    }
+    this.#giveBack(live)
+    return undefined
+  }
+
+  async #serveNew(use: Use, failed: (reason: unknown) => void): Promise<void> {
     let live: Live | undefined
     try {
-      live = this.#idle.pop()
-      this.#leastIdle = Math.min(this.#leastIdle, this.#idle.length)
-      live ??= await this.#make()
+      live = await this.#make()
       await use(live.instance)
-    } finally {
-      this.#busy--
-      if (live !== undefined) this.#giveBack(live)
+    } catch (thrown) {
+      failed(thrown)
     }
+    this.#giveBack(live)
   }
 
-  #giveBack(live: Live): void {
-    live.calls++
-    if (live.instance.settled) return this.#recycle(live)
-    // What the host has already given to the glue, the glue writes into the memory within this turn.
-    setImmediate(() => this.#recycle(live))
+  #giveBack(live: Live | undefined): void {
+    this.#busy--
+    // Whoever waits for the answer need not wait for the restoring.
+    if (this.#queue.length === 0) this.#flush()
+    if (live !== undefined) {
+      live.calls++
+      const fit = this.#policy !== 'fresh' && live.calls < MAX_CALLS && live.instance.recycle()
+      if (fit) this.#idle.push(live)
+      else live.instance.abandon()
+    }
+    if (this.#idle.length < READY && this.#busy === 0) setImmediate(() => void this.#makeAhead())
   }
 
-  #recycle(live: Live): void {
-    const fit = this.#policy !== 'fresh' && live.calls < MAX_CALLS && live.instance.recycle()
-    if (fit) this.#idle.push(live)
-    else live.instance.abandon()
-    if (this.#idle.length < READY && this.#busy === 0) setImmediate(() => this.#makeAhead())
-  }
-
-  #makeAhead(): void {
+  async #makeAhead(): Promise<void> {
     if (this.#idle.length >= READY || this.#busy > 0) return
-    this.#make().then(
-      (live) => this.#idle.push(live),
+    try {
+      this.#idle.push(await this.#make())
+    } catch {
       // The next call finds out, and can be told.
-      () => {},
-    )
+    }
   }
 
   /** Gives back the memory of a burst that is over. */

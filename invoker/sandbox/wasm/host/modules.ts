@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 
 import type { LocalFile } from '#core/artifact'
 
-import { MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
+import { FORMAT, MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
 
 export interface LoadedArtifact {
   readonly manifest: WasmManifest
@@ -43,6 +43,9 @@ export class ModuleCache {
       return file
     }
     const manifest = JSON.parse(await readFile(need(MANIFEST_PATH).localPath, 'utf8')) as WasmManifest
+    if (manifest.format !== FORMAT) {
+      throw new Error('this artifact was built by another version of Hearth: deploy the function again')
+    }
     const modules = await Promise.all(
       Object.entries(manifest.cores).map(async ([name, path]) => [name, await this.#get(need(path))] as const),
     )

@@ -11,6 +11,7 @@ import { EgressClient } from './egress-client.ts'
 import { CommandGuest } from '../preview1/command.ts'
 import { HttpGuest } from './http-world.ts'
 import { FunctionGuest } from './function-world.ts'
+import { QuickJsGuest } from './quickjs/guest.ts'
 import { type GlueScript, runGlueScript } from './glue-script.ts'
 import type { Guest, GuestContext, Instantiate } from './guest.ts'
 import { Instances } from './instances.ts'
@@ -41,7 +42,11 @@ export class SandboxAgent {
   async load(message: LoadMessage | LoadFailedMessage): Promise<void> {
     if (message.kind === 'load-failed') return this.#loaded({ loaded: false, failure: broken(message.message) })
     try {
-      const instances = new Instances(await this.#guest(message), policyOf(message))
+      const instances = new Instances({
+        guest: await this.#guest(message),
+        policy: policyOf(message),
+        flush: () => this.#options.socket.flush(),
+      })
       await instances.start()
       const code = this.#glue?.takeCode()
       if (code !== undefined) this.#options.onGlueCode(code)
@@ -78,7 +83,10 @@ export class SandboxAgent {
     call.body.push(body, (frame.flags & FrameFlag.end) !== 0)
     const instances = this.#instances
     if (instances === undefined) return call.fail(broken('nothing is loaded'))
-    instances.with((instance) => instance.run(call)).catch((error: unknown) => call.fail(failureOf(error)))
+    instances.run(
+      (instance) => instance.run(call),
+      (error) => call.fail(failureOf(error)),
+    )
   }
 
   async #guest(message: LoadMessage): Promise<Guest> {
@@ -94,7 +102,7 @@ export class SandboxAgent {
     }
     switch (manifest.world) {
       case 'function':
-        return new FunctionGuest(context)
+        return manifest.glue === '' ? new QuickJsGuest(context) : new FunctionGuest(context)
       case 'wasi-http':
         return new HttpGuest(context)
       case 'command':
@@ -124,7 +132,7 @@ export class SandboxAgent {
 /** Where restoring is not known to give a fresh instance, a fresh one is made. A command runs once. */
 function policyOf({ manifest, spec }: LoadMessage): InstancePolicy {
   if (manifest.world === 'command') return 'fresh'
-  return spec.instances === 'reset' && !manifest.resettable ? 'fresh' : spec.instances
+  return spec.instances === 'reset' && (!manifest.resettable || manifest.glue !== '') ? 'fresh' : spec.instances
 }
 
 function broken(message: string): FunctionFailure {

@@ -24,7 +24,7 @@ export class CommandGuest implements Guest {
     this.#module = module
   }
 
-  async instantiate(): Promise<GuestInstance> {
+  instantiate(): GuestInstance {
     return new CommandInstance(this.#context, this.#module)
   }
 }
@@ -64,10 +64,6 @@ class CommandInstance implements GuestInstance {
     call.onStop = undefined
     stderr.end()
     this.#conclude(call, response, thrown)
-  }
-
-  get settled(): boolean {
-    return true
   }
 
   /** A command runs once. */

@@ -15,6 +15,7 @@ import type { HeaderList, LogLine, ResponseHead } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
 import { parseSpec } from '#core/spec'
 import type { LoadResult, Sandbox, SandboxDriver } from '#invoker/sandbox/driver'
+import { FORMAT } from '#invoker/sandbox/wasm/artifact'
 import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
 
@@ -127,7 +128,7 @@ export class LoadedSandbox {
 /** An artifact of glue written by hand, a module or a script: what an attacker would want jco to generate. */
 export function handmade(glue: string, script = false): FileSet {
   const manifest = {
-    format: 1,
+    format: FORMAT,
     script,
     world: 'function',
     engine: 'quickjs',

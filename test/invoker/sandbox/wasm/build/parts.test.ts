@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { findEntry } from '#invoker/sandbox/wasm/build/entry'
 import { createStackMapper } from '#invoker/sandbox/wasm/build/stack-map'
 import { patchByteLists } from '#invoker/sandbox/wasm/build/byte-lists'
-import { withViews } from '#invoker/sandbox/wasm/build/glue-views'
+import { quickJsParts } from '#invoker/sandbox/wasm/build/quickjs-parts'
 import { slimGlue } from '#invoker/sandbox/wasm/build/slim-glue'
 import { patchTickLoop } from '#invoker/sandbox/wasm/build/tick-loop'
 
@@ -42,21 +42,11 @@ describe('patchTickLoop()', () => {
   })
 })
 
-describe('withViews()', () => {
-  const glue = 'export function instantiate(getCoreModule, imports, instantiateCore = WebAssembly.instantiate) {'
-
-  it('makes the views an argument without a default: a host that does not watch them cannot run it', async () => {
-    const url = `data:text/javascript,${encodeURIComponent(`${withViews(glue)} return new Uint8Array(1) }`)}`
-    const { instantiate } = (await import(url)) as { instantiate: (...given: unknown[]) => unknown }
-    expect(() => instantiate(undefined, undefined, undefined)).toThrow(TypeError)
-    expect(instantiate(undefined, undefined, undefined, { Uint8Array: Date })).toBeInstanceOf(Date)
-  })
-
-  it('refuses glue that can write in another way', () => {
-    expect(() => withViews('nothing')).toThrow(/the signature of instantiate of jco has changed/)
-    expect(() => withViews(`${glue} new globalThis.Uint8Array(1) }`)).toThrow(/writes through views only/)
-    expect(() => withViews(`${glue} Buffer.from(memory.buffer) }`)).toThrow(/found Buffer/)
-    expect(() => withViews(`const all = new Uint8Array(1)\n${glue} }`)).toThrow(/all glue inside/)
+describe('quickJsParts()', () => {
+  it('refuses a component that the host could not link', () => {
+    expect(() => quickJsParts(new Map([['core', Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)]]))).toThrow(
+      'expected one core module of QuickJS that is its main: found 0',
+    )
   })
 })
 

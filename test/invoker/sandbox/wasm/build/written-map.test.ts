@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 
 import { WRITTEN } from '#invoker/sandbox/wasm/artifact'
 import { withWrittenMap } from '#invoker/sandbox/wasm/build/written-map'
-import { watch, watchedViews } from '#invoker/sandbox/wasm/host/watched-views'
 import { assemble } from '#test/invoker/sandbox/wasm/sandboxes'
 
 const SIZE = 1_048_576
@@ -88,36 +87,5 @@ describe('withWrittenMap()', () => {
     expect(() => withWrittenMap(new Map([['main', core]]), SIZE)).toThrow(
       'expected an instruction of C or Rust: found 0xfd',
     )
-  })
-})
-
-describe('watchedViews', () => {
-  const { DataView: View, Uint8Array: Bytes } = watchedViews
-
-  it('note what they write, and arrays all that they span', () => {
-    const buffer = new ArrayBuffer(SIZE)
-    const map = new Uint8Array(256)
-    watch(buffer, map)
-    new View(buffer).setUint32(WRITTEN.blockBytes * 2 - 2, 1, true)
-    new View(buffer, WRITTEN.blockBytes * 10).setFloat64(WRITTEN.blockBytes, 1)
-    new TextEncoder().encodeInto('text', new Bytes(buffer, WRITTEN.blockBytes * 20 - 3, 4))
-    expect(new Bytes(buffer, WRITTEN.blockBytes * 30, 0).length).toBe(0)
-    expect([...map.keys()].filter((block) => map[block] === 1)).toEqual([1, 2, 11, 19, 20])
-  })
-
-  it('note each setter of DataView that there is', () => {
-    const setters = Object.getOwnPropertyNames(DataView.prototype).filter((name) => name.startsWith('set'))
-    expect(Object.getOwnPropertyNames(View.prototype)).toEqual(expect.arrayContaining(setters))
-  })
-
-  it('are all that the language has', () => {
-    const names = Object.getOwnPropertyNames(globalThis).filter((name) => /^(?:[A-Z]\w*Array|DataView)$/.test(name))
-    expect(Object.keys(watchedViews).toSorted()).toEqual(names.toSorted())
-  })
-
-  it('leave other buffers alone, and take arrays of the host for theirs', () => {
-    expect(new Bytes([1, 2, 3])).toEqual(new Bytes([1, 2, 3]))
-    expect(new Uint8Array(1)).toBeInstanceOf(Bytes)
-    expect(new Uint16Array(1)).not.toBeInstanceOf(Bytes)
   })
 })

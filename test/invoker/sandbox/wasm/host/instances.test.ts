@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
+import type { InstancePolicy } from '#core/function'
 import type { Guest, GuestInstance } from '#invoker/sandbox/wasm/host/guest'
 import { Instances } from '#invoker/sandbox/wasm/host/instances'
 import { ManualClock } from '#test/invoker/manual-clock'
@@ -11,14 +12,13 @@ interface Made extends GuestInstance {
 }
 
 /** A guest whose instances say what was done with them. */
-function guest({ fit = true, settled = true } = {}): { made: Made[]; guest: Guest } {
+function guest({ fit = true } = {}): { made: Made[]; guest: Guest } {
   const made: Made[] = []
   const instantiate = async (): Promise<GuestInstance> => {
     const instance: Made = {
       number: made.length,
       recycled: 0,
       abandoned: false,
-      settled,
       run: async () => {},
       recycle() {
         instance.recycled++
@@ -36,44 +36,87 @@ function guest({ fit = true, settled = true } = {}): { made: Made[]; guest: Gues
 
 const numberOf = (instance: GuestInstance): number => (instance as Made).number
 
+function instancesOf(some: Guest, policy: InstancePolicy, clock: ManualClock = new ManualClock()): Instances {
+  return new Instances({ guest: some, policy, clock, flush() {} })
+}
+
+/** Resolves when the call is over. */
+function running(instances: Instances, use: (one: GuestInstance) => Promise<void>): Promise<void> {
+  return new Promise((done, failed) => {
+    instances.run(async (one) => {
+      await use(one)
+      done()
+    }, failed)
+  })
+}
+
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(() => setImmediate(resolve))
   })
 }
 
-describe('Instances.with()', () => {
+describe('Instances.run()', () => {
   it('gives calls that only compute one and the same instance, one after the other', async () => {
     const { made, guest: some } = guest()
-    const instances = new Instances(some, 'reset', new ManualClock())
+    const instances = instancesOf(some, 'reset')
     await instances.start()
     const used: number[] = []
-    await Promise.all(Array.from({ length: 5 }, () => instances.with(async (one) => void used.push(numberOf(one)))))
+    await Promise.all(Array.from({ length: 5 }, () => running(instances, async (one) => void used.push(numberOf(one)))))
+    await turn()
     expect(used).toEqual([0, 0, 0, 0, 0])
     expect(made[0]?.recycled).toBe(5)
   })
 
   it('gives calls that wait an instance each', async () => {
     const { guest: some } = guest()
-    const instances = new Instances(some, 'warm', new ManualClock())
+    const instances = instancesOf(some, 'warm')
     await instances.start()
     const used = new Set<number>()
     const wait = async (one: GuestInstance): Promise<void> => {
       used.add(numberOf(one))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    await Promise.all(Array.from({ length: 5 }, () => instances.with(wait)))
+    await Promise.all(Array.from({ length: 5 }, () => running(instances, wait)))
     expect(used.size).toBe(5)
-    await expect(Promise.all(Array.from({ length: 17 }, () => instances.with(wait)))).rejects.toThrow(
+    await expect(Promise.all(Array.from({ length: 17 }, () => running(instances, wait)))).rejects.toThrow(
       'at most 16 calls',
     )
   })
 
+  it('runs calls that wait for nothing at once, and sends what they answered before the last is restored', async () => {
+    const said: string[] = []
+    const instance: GuestInstance = {
+      run() {
+        said.push('run')
+        return undefined
+      },
+      recycle() {
+        said.push('recycle')
+        return true
+      },
+      abandon() {},
+    }
+    const flush = (): void => void said.push('flush')
+    const instances = new Instances({
+      guest: { instantiate: () => instance },
+      policy: 'reset',
+      clock: new ManualClock(),
+      flush,
+    })
+    await instances.start()
+    instances.run(
+      (one) => one.run(undefined as never),
+      () => {},
+    )
+    expect(said).toEqual(['run', 'flush', 'recycle'])
+  })
+
   it('throws an instance away after each call under fresh, and makes the next ahead', async () => {
     const { made, guest: some } = guest()
-    const instances = new Instances(some, 'fresh', new ManualClock())
+    const instances = instancesOf(some, 'fresh')
     await instances.start()
-    await instances.with(async () => {})
+    await running(instances, async () => {})
     await turn()
     expect(made.map(({ recycled, abandoned }) => [recycled, abandoned])).toEqual([
       [0, true],
@@ -83,38 +126,29 @@ describe('Instances.with()', () => {
 
   it('throws away what is not fit for the next call', async () => {
     const { made, guest: some } = guest({ fit: false })
-    const instances = new Instances(some, 'reset', new ManualClock())
+    const instances = instancesOf(some, 'reset')
     await instances.start()
     const used: number[] = []
-    for (let call = 0; call < 3; call++) await instances.with(async (one) => void used.push(numberOf(one)))
+    for (let call = 0; call < 3; call++) await running(instances, async (one) => void used.push(numberOf(one)))
+    await turn()
     expect(new Set(used).size).toBe(3)
     for (const number of used) expect(made[number]?.abandoned).toBe(true)
   })
 
-  it('does not recycle in the same turn what may still be written to', async () => {
-    const { made, guest: some } = guest({ settled: false })
-    const instances = new Instances(some, 'reset', new ManualClock())
-    await instances.start()
-    await instances.with(async () => {})
-    expect(made[0]?.recycled).toBe(0)
-    await turn()
-    expect(made[0]?.recycled).toBe(1)
-  })
-
   it('lets go of an instance that fails its call', async () => {
     const { guest: some } = guest()
-    const instances = new Instances(some, 'reset', new ManualClock())
+    const instances = instancesOf(some, 'reset')
     await instances.start()
-    await expect(instances.with(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
-    await instances.with(async () => {})
+    await expect(running(instances, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    await running(instances, async () => {})
   })
 
   it('gives back the instances of a burst when nobody needed them for a while', async () => {
     const clock = new ManualClock()
     const { made, guest: some } = guest()
-    const instances = new Instances(some, 'warm', clock)
+    const instances = instancesOf(some, 'warm', clock)
     await instances.start()
-    const burst = Array.from({ length: 6 }, () => instances.with(() => new Promise((done) => setTimeout(done, 20))))
+    const burst = Array.from({ length: 6 }, () => running(instances, () => new Promise((done) => setTimeout(done, 20))))
     await Promise.all(burst)
     const left = (): number => made.filter(({ abandoned }) => !abandoned).length
     expect(left()).toBe(6)
