@@ -1,6 +1,6 @@
-// The lanes: one durable BullMQ queue per function, served by whoever has room. START HERE for async dispatch.
+// The lanes: durable BullMQ queues, two per function, served by whoever has room. START HERE for async dispatch.
 //
-// lanes/lane.ts moves the jobs of one lane, lanes/doorbell.ts says that a lane has work, lanes/leases.ts keeps what
+// lanes/add.ts puts jobs in, lanes/lane.ts moves those of one lane, lanes/doorbell.ts says that a lane has work, lanes/leases.ts keeps what
 // this process holds, lanes/sweep.ts finds what went wrong. All lanes of a process share one connection; listening
 // takes another one.
 import { randomUUID } from 'node:crypto'
@@ -9,32 +9,45 @@ import { RedisConnection } from 'bullmq'
 import type { Redis } from 'ioredis'
 
 import { type Clock, sleep, systemClock } from '#core/clock'
-import type { FunctionName } from '#core/ids'
-import type { Claim, Lanes, QueuedInvocation } from '#core/queue'
+import { asPlatformError, type PlatformError } from '#core/errors'
+import { deliveryLaneOf, type FunctionName, type InvocationId, type LaneName } from '#core/ids'
+import type { Claim, LaneLimits, Lanes, LaneState, QueuedInvocation } from '#core/queue'
 
 import { disconnect, guard } from './connect.ts'
 import type { Keys } from './keys.ts'
+import { Adder } from './lanes/add.ts'
 import { LaneClaim } from './lanes/claim.ts'
 import { Doorbell } from './lanes/doorbell.ts'
-import { Lane, type LaneContext, type Taken } from './lanes/lane.ts'
+import { Lane, type LaneContext, type LaneCounts, type Taken } from './lanes/lane.ts'
 import { Leases } from './lanes/leases.ts'
 import { sweep, sweepAll, type SweepContext } from './lanes/sweep.ts'
 import type { StoreSettings } from './settings.ts'
+import type { Subscriptions } from './subscriptions.ts'
 
 /** A lane that was not used for so long is forgotten in memory; in Redis it stays. */
 const FORGET_MS = 600_000
 /** Pause before another try to open the connection for bells. */
 const RECONNECT_MS = 250
+/** Limits are written again after so long although they are the same: another process may have removed the lane. */
+const LIMIT_AGAIN_MS = 60_000
+const UNLIMITED: LaneLimits = { concurrency: 0, ratePerS: 0 }
+/** Lanes asked together. */
+const BATCH = 100
 
 interface OpenLane {
   readonly lane: Lane
-  prepared: Promise<void> | undefined
+  /** Known to the sweep. */
+  known: Promise<void> | undefined
+  limits: LaneLimits
+  /** Monotonic ms when the limits were last written. */
+  limitedAt: number
   usedAt: number
 }
 
 interface LanesContext {
   readonly keys: Keys
   readonly settings: Pick<StoreSettings, 'leaseMs' | 'sweepMs'>
+  readonly subscriptions: Subscriptions
   /** Opens the connection that waits for bells. */
   readonly openBlocking: () => Promise<Redis>
   readonly clock?: Clock
@@ -47,13 +60,15 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   readonly #laneContext: LaneContext
   readonly #doorbell: Doorbell
   readonly #leases: Leases
-  readonly #open = new Map<FunctionName, OpenLane>()
+  readonly #adder: Adder
+  readonly #cancellations: Disposable
+  readonly #open = new Map<LaneName, OpenLane>()
   readonly #listeners = new Set<AsyncDisposable>()
   readonly #processId = randomUUID().slice(0, 13)
   #tokens = 0
 
   constructor(redis: Redis, context: LanesContext) {
-    const { keys, settings, clock = systemClock } = context
+    const { keys, settings, subscriptions, clock = systemClock } = context
     this.#redis = redis
     this.#context = context
     this.#clock = clock
@@ -67,27 +82,35 @@ export class RedisLanes implements Lanes, AsyncDisposable {
       keys,
       leaseMs: settings.leaseMs,
       processName: this.#processId,
+      now: () => clock.now(),
     }
-    const waiting = (name: FunctionName): Promise<number> => this.#opened(name).lane.waiting()
+    const waiting = (name: LaneName): Promise<number> => this.#opened(name).lane.waiting()
     this.#doorbell = new Doorbell({ redis, keys, clock, sweepMs: settings.sweepMs, waiting })
     this.#leases = new Leases(settings.leaseMs, clock)
+    this.#adder = new Adder({
+      redis,
+      now: () => clock.now(),
+      onSend: (name) => this.#makeKnown(name),
+      onSent: (names) => this.#doorbell.ringNow(names),
+    })
+    this.#cancellations = subscriptions.subscribe(keys.cancelled, {
+      message: (id) => this.#leases.cancel(id),
+      gap: () => void this.#leases.checkCancelled(),
+    })
   }
 
+  /** Adds of one turn of the event loop go out together. */
   async add(invocation: QueuedInvocation): Promise<void> {
-    const name = invocation.function
-    const open = this.#opened(name)
-    open.prepared ??= this.#prepare(open.lane)
-    try {
-      await open.prepared
-    } catch (error) {
-      open.prepared = undefined
-      throw error
-    }
-    await open.lane.add(invocation, this.#clock.now())
-    this.#doorbell.ring(name)
+    await this.#adder.add(this.#opened(laneOf(invocation)).lane, invocation)
   }
 
-  async take(name: FunctionName): Promise<Claim | undefined> {
+  async addMany(invocations: readonly QueuedInvocation[]): Promise<readonly (PlatformError | undefined)[]> {
+    const added = invocations.map((invocation) => this.add(invocation))
+    const results = await Promise.allSettled(added)
+    return results.map((result) => (result.status === 'fulfilled' ? undefined : asPlatformError(result.reason)))
+  }
+
+  async take(name: LaneName): Promise<Claim | undefined> {
     if (this.#doorbell.isQuiet(name)) return undefined
     const { lane } = this.#opened(name)
     return this.#claim(lane, () => lane.take(`${this.#processId}:${++this.#tokens}`))
@@ -101,25 +124,48 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     if (taken === undefined) return undefined
     if (taken.job === undefined) {
       this.#doorbell.nothing(name, bells)
-      if (taken.nextDelayedAt !== undefined) this.#doorbell.ringAt(name, taken.nextDelayedAt)
+      if (taken.againAt !== undefined) this.#doorbell.ringAt(name, taken.againAt)
       return undefined
     }
     this.#doorbell.taken(name)
-    const lease = this.#leases.hold(lane, { id: taken.job.invocation.id, token: taken.job.token }, takenAt)
+    const { invocation, token, isCancelled } = taken.job
+    const lease = this.#leases.hold(lane, { id: invocation.id, token, isCancelled }, takenAt)
     return new LaneClaim(taken.job, {
       lane,
       lease,
       doorbell: this.#doorbell,
       clock: this.#clock,
+      onFree: () => void this.#ringIfLimited(name),
       claim: (next) => this.#claim(lane, next),
     })
+  }
+
+  async limit(name: LaneName, limits: LaneLimits): Promise<void> {
+    const open = this.#opened(name)
+    const { concurrency, ratePerS } = open.limits
+    const isSame = concurrency === limits.concurrency && ratePerS === limits.ratePerS
+    const now = this.#clock.monotonic()
+    if (isSame && now - open.limitedAt < LIMIT_AGAIN_MS) return
+    await open.lane.limit(limits)
+    open.limits = limits
+    open.limitedAt = now
+    // What the old ones held back may be taken now.
+    if (!isSame) this.#doorbell.ring(name)
+  }
+
+  cancel(name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+    return this.#opened(name).lane.cancel(id)
+  }
+
+  has(name: LaneName, id: InvocationId): Promise<boolean> {
+    return this.#lane(name).has(id)
   }
 
   /**
    * Bells come again while a lane has work that nobody takes, so a listener without room may ignore them. Disposing
    * stops listening; claims stay held.
    */
-  listen(onBell: (name: FunctionName) => void): AsyncDisposable {
+  listen(onBell: (name: LaneName) => void): AsyncDisposable {
     const stop = new AbortController()
     const done = this.#listen(onBell, stop.signal)
     const listener: AsyncDisposable = {
@@ -133,9 +179,22 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     return listener
   }
 
-  async depth(name: FunctionName): Promise<number> {
-    const { waiting, delayed, active } = await this.#opened(name).lane.state()
-    return waiting + delayed + active
+  async state(name: LaneName): Promise<LaneState> {
+    return toState(await this.#opened(name).lane.counts())
+  }
+
+  async states(): Promise<ReadonlyMap<LaneName, LaneState>> {
+    const names = (await guard(this.#redis.zrange(this.#context.keys.due, '0', '-1'))) as LaneName[]
+    const states = new Map<LaneName, LaneState>()
+    for (let at = 0; at < names.length; at += BATCH) {
+      const batch = names.slice(at, at + BATCH)
+      const counts = await Promise.all(batch.map((name) => this.#lane(name).counts()))
+      for (const [index, name] of batch.entries()) {
+        const state = toState(counts[index]!)
+        if (state.waiting + state.delayed + state.running > 0) states.set(name, state)
+      }
+    }
+    return states
   }
 
   /**
@@ -143,14 +202,18 @@ export class RedisLanes implements Lanes, AsyncDisposable {
    * process that has the store to itself, before it listens: then the holders are dead.
    */
   async takeOverAll(names: readonly FunctionName[]): Promise<void> {
-    for (const name of names) {
-      if ((await this.#opened(name).lane.takeOverAll()) > 0) this.#doorbell.ring(name)
+    for (const name of names.flatMap((owner) => [owner, deliveryLaneOf(owner)])) {
+      if ((await this.#lane(name).takeOverAll()) > 0) this.#doorbell.ring(name)
     }
   }
 
   async remove(name: FunctionName): Promise<void> {
+    await Promise.all([this.#remove(name), this.#remove(deliveryLaneOf(name))])
+  }
+
+  async #remove(name: LaneName): Promise<void> {
     const { keys } = this.#context
-    await this.#opened(name).lane.obliterate()
+    await this.#lane(name).obliterate()
     this.#open.delete(name)
     this.#doorbell.forget(name)
     await guard(Promise.all([this.#redis.zrem(keys.due, name), this.#redis.zrem(keys.bells, name)]))
@@ -159,30 +222,54 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   /** Stops listening. What is still claimed is taken over when its lease is over. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#listeners].map((listener) => listener[Symbol.asyncDispose]()))
+    this.#cancellations[Symbol.dispose]()
     this.#leases[Symbol.dispose]()
     this.#doorbell[Symbol.dispose]()
     this.#open.clear()
   }
 
   /** The sweep must know the lane before it has its first job, or a crash right after the add could hide it. */
-  async #prepare(lane: Lane): Promise<void> {
-    const due = this.#clock.now() + this.#context.settings.sweepMs
-    await lane.prepare()
-    await guard(this.#redis.zadd(this.#context.keys.due, 'NX', due, lane.name))
+  #makeKnown(name: LaneName): Promise<void> {
+    const open = this.#opened(name)
+    open.known ??= guard(
+      this.#redis.zadd(this.#context.keys.due, 'NX', this.#clock.now() + this.#context.settings.sweepMs, name),
+    ).then(
+      () => {},
+      (error) => {
+        open.known = undefined
+        throw error
+      },
+    )
+    return open.known
   }
 
-  #opened(name: FunctionName): OpenLane {
+  /** One that waits may be taken now that another one is done. Without limits nothing waits for that. */
+  async #ringIfLimited(name: LaneName): Promise<void> {
+    const open = this.#open.get(name)
+    if (open === undefined || open.limits.concurrency === 0) return
+    // Redis may be away: the sweep rings when it is back.
+    const waiting = await open.lane.waiting().catch(() => 0)
+    if (waiting > 0) this.#doorbell.ring(name)
+  }
+
+  /** For a look, which makes no lane one that is in use. */
+  #lane(name: LaneName): Lane {
+    return this.#open.get(name)?.lane ?? new Lane(name, this.#laneContext)
+  }
+
+  #opened(name: LaneName): OpenLane {
     const now = this.#clock.monotonic()
     let open = this.#open.get(name)
     if (open === undefined) {
-      open = { lane: new Lane(name, this.#laneContext), prepared: undefined, usedAt: now }
+      const lane = new Lane(name, this.#laneContext)
+      open = { lane, known: undefined, limits: UNLIMITED, limitedAt: Number.NEGATIVE_INFINITY, usedAt: now }
       this.#open.set(name, open)
     }
     open.usedAt = now
     return open
   }
 
-  async #listen(onBell: (name: FunctionName) => void, signal: AbortSignal): Promise<void> {
+  async #listen(onBell: (name: LaneName) => void, signal: AbortSignal): Promise<void> {
     const sweeping = this.#sweepUntil(signal)
     while (!signal.aborted) {
       try {
@@ -205,7 +292,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
       clock: this.#clock,
       sweepMs: settings.sweepMs,
       doorbell: this.#doorbell,
-      lane: (name) => this.#open.get(name)?.lane ?? new Lane(name, this.#laneContext),
+      lane: (name) => this.#lane(name),
     }
     let isFirst = true
     while (!signal.aborted) {
@@ -229,4 +316,12 @@ export class RedisLanes implements Lanes, AsyncDisposable {
       this.#doorbell.forget(name)
     }
   }
+}
+
+function laneOf({ function: name, delivery }: QueuedInvocation): LaneName {
+  return delivery === undefined ? name : deliveryLaneOf(name)
+}
+
+function toState({ waiting, delayed, running, oldestAt }: LaneCounts): LaneState {
+  return { waiting, delayed, running, ...(oldestAt === undefined ? {} : { oldestAt }) }
 }

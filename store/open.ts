@@ -1,20 +1,26 @@
 // Opens everything that survives a restart. The one place that wires the parts of the store together.
 import type { BlobStore } from '#core/artifact'
 import { type Clock, systemClock } from '#core/clock'
+import type { DeadLetters } from '#core/dead-letter'
 import type { FunctionStore } from '#core/function-store'
 import type { HistoryStore } from '#core/history-store'
+import type { IdempotencyStore } from '#core/idempotency'
 import type { Lanes } from '#core/queue'
 import type { RecordStore } from '#core/record'
+import type { TriggerStore } from '#core/trigger'
 
 import { RedisBlobStore } from './blobs.ts'
 import { connect, describeRedisUrl, disconnect, guard } from './connect.ts'
+import { RedisDeadLetters } from './dead-letters.ts'
 import { RedisFunctionStore } from './functions.ts'
 import { RedisHistoryStore } from './histories.ts'
+import { RedisIdempotency } from './idempotency.ts'
 import { keysWith } from './keys.ts'
 import { RedisLanes } from './lanes.ts'
 import { RedisRecordStore } from './records.ts'
 import { STORE_DEFAULTS, type StoreSettings } from './settings.ts'
 import { Subscriptions } from './subscriptions.ts'
+import { RedisTriggers } from './triggers.ts'
 
 export interface Store extends AsyncDisposable {
   readonly functions: FunctionStore
@@ -24,6 +30,12 @@ export interface Store extends AsyncDisposable {
     readonly dropped: number
   }
   readonly lanes: Lanes & Pick<RedisLanes, 'takeOverAll'>
+  readonly deadLetters: DeadLetters & {
+    /** Letters that this process dropped because a function had too many, since the start. */
+    readonly dropped: number
+  }
+  readonly idempotency: IdempotencyStore
+  readonly triggers: TriggerStore
   readonly histories: HistoryStore
   /** Where it is, for the banner; without password. */
   readonly detail: string
@@ -60,13 +72,17 @@ export async function openStore({ url, prefix = 'hearth', ...options }: StoreOpt
     opened.close(),
   )
   const openBlocking = () => connect(url, 'blocking', settings, clock)
-  const lanes = opening.use(new RedisLanes(redis, { keys, settings, openBlocking, clock }))
+  const lanes = opening.use(new RedisLanes(redis, { keys, settings, subscriptions, openBlocking, clock }))
+  const idempotency = opening.use(new RedisIdempotency(redis, { keys, settings, subscriptions, clock }))
   const opened = opening.move()
   return {
     functions,
     blobs,
     records,
     lanes,
+    deadLetters: new RedisDeadLetters(redis, { keys, settings, clock }),
+    idempotency,
+    triggers: new RedisTriggers(redis, keys, subscriptions),
     histories: new RedisHistoryStore(redis, keys),
     detail: describeRedisUrl(url),
     async ping() {

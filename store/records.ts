@@ -2,15 +2,16 @@
 import type { Redis } from 'ioredis'
 
 import { type Clock, systemClock } from '#core/clock'
-import { PlatformError } from '#core/errors'
-import { type FunctionName, type InvocationId, parseInvocationId } from '#core/ids'
-import type { InvocationRecord, RecordFilter, RecordPage, RecordState, RecordStore, StoredLogLine } from '#core/record'
+import type { FunctionName, InvocationId, TriggerName } from '#core/ids'
+import type { InvocationRecord, RecordFilter, RecordPage, RecordStore, StoredLogLine } from '#core/record'
 
 import { guard } from './connect.ts'
 import type { Keys } from './keys.ts'
 import { RecordBuffer } from './records/buffer.ts'
+import { Changes } from './records/changes.ts'
+import { Listing } from './records/listing.ts'
 import { LogTail, newestLines, tailPosition } from './records/log-tail.ts'
-import { decodeRecord, isFinal } from './records/precedence.ts'
+import { decodeRecord } from './records/precedence.ts'
 import { Retention } from './records/retention.ts'
 import { countByFunction, RecordWriter } from './records/writer.ts'
 import type { StoreSettings } from './settings.ts'
@@ -40,6 +41,8 @@ export class RedisRecordStore implements RecordStore {
   readonly #writer: RecordWriter
   readonly #retention: Retention
   readonly #tail: LogTail
+  readonly #listing: Listing
+  readonly #changes: Changes
   /** To be written at the end of this turn of the event loop. */
   #saves: Save[] = []
   #timer: Disposable | undefined
@@ -63,6 +66,8 @@ export class RedisRecordStore implements RecordStore {
     this.#writer = new RecordWriter(redis, keys, settings)
     this.#retention = new Retention(redis, keys, settings)
     this.#tail = new LogTail(redis, keys, subscriptions)
+    this.#listing = new Listing(redis, keys)
+    this.#changes = new Changes({ redis, keys, clock, subscriptions, listing: this.#listing })
   }
 
   /** Records and log lines lost because Redis did not answer for too long, since the start. */
@@ -102,20 +107,19 @@ export class RedisRecordStore implements RecordStore {
 
   async list(filter: RecordFilter): Promise<RecordPage> {
     await this.flush()
-    const index = this.#keys.records(filter.function, filter.state)
-    const records: InvocationRecord[] = []
-    let before = filter.cursor === undefined ? undefined : parseCursor(filter.cursor)
-    for (;;) {
-      const ids = await this.#idsBefore(index, before, filter.limit - records.length)
-      for (const record of await this.#load(index, ids, filter.state)) {
-        if (filter.state === undefined || record.state === filter.state) records.push(record)
-      }
-      before = ids.at(-1) ?? before
-      if (ids.length === 0) return { records }
-      if (records.length >= filter.limit) break
-    }
-    const more = await this.#idsBefore(index, before, 1)
-    return { records, ...(more.length > 0 && before !== undefined ? { next: before } : {}) }
+    return this.#listing.list(filter)
+  }
+
+  /** "From now on" is from this call, not from the first `next()`. */
+  follow(
+    filter: Pick<RecordFilter, 'function' | 'state' | 'trigger'>,
+    signal: AbortSignal,
+  ): AsyncIterable<InvocationRecord> {
+    return this.#changes.follow(filter, signal)
+  }
+
+  onSettled(trigger: TriggerName, listener: (id: InvocationId | undefined) => void): Disposable {
+    return this.#changes.onSettled(trigger, listener)
   }
 
   async logsOf(id: InvocationId): Promise<readonly StoredLogLine[]> {
@@ -213,34 +217,5 @@ export class RedisRecordStore implements RecordStore {
       throw error
     }
     await this.#retention.prune(countByFunction(batch.records), this.#clock.now())
-  }
-
-  #idsBefore(index: string, before: InvocationId | undefined, count: number): Promise<InvocationId[]> {
-    const start = before === undefined ? '+' : `(${before}`
-    return guard(this.#redis.zrevrangebylex(index, start, '-', 'LIMIT', 0, count)) as Promise<InvocationId[]>
-  }
-
-  /**
-   * On the way, ids are taken out of the index whose record has expired, or is final in an index of what is not: a
-   * process that wrote the record before may have been late to write the index.
-   */
-  async #load(index: string, ids: readonly InvocationId[], state?: RecordState): Promise<InvocationRecord[]> {
-    const stored = await Promise.all(ids.map((id) => guard(this.#redis.get(this.#keys.record(id)))))
-    const records = stored.map((value) => (value === null ? undefined : decodeRecord(value)))
-    const isStale = (record: InvocationRecord | undefined): boolean =>
-      record === undefined || (state !== undefined && !isFinal(state) && isFinal(record.state))
-    const stale = ids.filter((_, position) => isStale(records[position]))
-    if (stale.length > 0) await guard(this.#redis.zrem(index, ...stale))
-    return records.filter((record) => record !== undefined)
-  }
-}
-
-function parseCursor(cursor: string): InvocationId {
-  try {
-    return parseInvocationId(cursor)
-  } catch {
-    throw new PlatformError('invalid-request', {
-      detail: `a cursor is the "next" of the page before: received ${JSON.stringify(cursor.slice(0, 80))}`,
-    })
   }
 }

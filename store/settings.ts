@@ -23,6 +23,12 @@ export interface StoreSettings {
   readonly sweepMs: number
   /** How long a blob that no version needs is kept, ms: longer than a deploy takes. */
   readonly blobGraceMs: number
+  /** How long dead letters are kept, ms. */
+  readonly deadLetterMs: number
+  /** Most dead letters of one function: the oldest go first. */
+  readonly deadLettersPerFunction: number
+  /** How long idempotency keys and their responses are kept, ms. */
+  readonly idempotencyMs: number
 }
 
 export const STORE_DEFAULTS: StoreSettings = {
@@ -37,4 +43,7 @@ export const STORE_DEFAULTS: StoreSettings = {
   leaseMs: 30_000,
   sweepMs: 5_000,
   blobGraceMs: 3_600_000,
+  deadLetterMs: 14 * 24 * 3_600_000,
+  deadLettersPerFunction: 10_000,
+  idempotencyMs: 24 * 3_600_000,
 }

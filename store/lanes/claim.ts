@@ -1,13 +1,11 @@
 // A queued invocation that this process holds. Insists on handing it back while Redis is away and the lease lasts.
 import { type Clock, sleep } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionName } from '#core/ids'
 import type { Claim, QueuedInvocation } from '#core/queue'
 
 import type { Doorbell } from './doorbell.ts'
 import type { Lane, Taken, TakenJob } from './lane.ts'
 import type { HeldLease } from './leases.ts'
-import { LARGEST_INLINE_BODY } from './queued.ts'
 
 /** Pause between tries, ms. */
 const RETRY_MS = 200
@@ -17,6 +15,8 @@ interface ClaimContext {
   readonly lease: HeldLease
   readonly doorbell: Doorbell
   readonly clock: Clock
+  /** The lane has one running less, and nothing was taken instead. */
+  readonly onFree: () => void
   /** Makes a claim of what a move takes. @param move undefined: nobody knows what it took */
   readonly claim: (move: () => Promise<Taken | undefined>) => Promise<Claim | undefined>
 }
@@ -25,50 +25,57 @@ interface ClaimContext {
 export class LaneClaim implements Claim {
   readonly invocation: QueuedInvocation
   readonly attempt: number
+  readonly takeovers: number
   readonly lost: AbortSignal
+  readonly cancelled: AbortSignal
   readonly #context: ClaimContext
-  readonly #token: string
-  readonly #name: FunctionName
+  readonly #job: { readonly id: string; readonly token: string; readonly field: string | undefined }
   #ended = false
 
-  constructor({ invocation, attempt, token }: TakenJob, context: ClaimContext) {
+  constructor({ invocation, attempt, takeovers, token, field }: TakenJob, context: ClaimContext) {
     this.invocation = invocation
     this.attempt = attempt
+    this.takeovers = takeovers
     this.lost = context.lease.lost
+    this.cancelled = context.lease.cancelled
     this.#context = context
-    this.#token = token
-    this.#name = invocation.function
+    this.#job = { id: invocation.id, token, field }
   }
 
   async complete(): Promise<void> {
-    await this.#end(() => this.#context.lane.complete(this.invocation.id, this.#token, this.#isBeside))
+    await this.#end(() => this.#context.lane.complete(this.#job))
+    this.#context.onFree()
   }
 
   async completeAndTake(): Promise<Claim | undefined> {
     const { lane, claim } = this.#context
-    return claim(() => this.#end(() => lane.completeAndTake(this.invocation.id, this.#token, this.#isBeside)))
+    return claim(() => this.#end(() => lane.completeAndTake(this.#job)))
   }
 
-  async retry(delayMs: number, reason: string): Promise<void> {
-    await this.#delay(delayMs, reason)
+  async retry(delayMs: number, reason: string, changed?: Pick<QueuedInvocation, 'request' | 'cause'>): Promise<void> {
+    const { lane, clock } = this.#context
+    const now = clock.now()
+    const next = changed && { invocation: { ...this.invocation, ...changed }, revision: this.attempt + 1 }
+    await this.#end(() => lane.retry(this.#job, { now, delayMs, reason, changed: next }))
+    this.#delayed(now + Math.max(1, delayMs))
   }
 
   async release(delayMs: number): Promise<void> {
-    if (delayMs > 0) return this.#delay(delayMs, undefined)
-    await this.#end(() => this.#context.lane.putBack(this.invocation.id, this.#token))
-    this.#context.doorbell.declined(this.#name)
-  }
-
-  get #isBeside(): boolean {
-    return this.invocation.request.body.length > LARGEST_INLINE_BODY
-  }
-
-  /** @param failure why an attempt is used up; undefined: none is */
-  async #delay(delayMs: number, failure: string | undefined): Promise<void> {
     const { lane, doorbell, clock } = this.#context
+    if (delayMs <= 0) {
+      await this.#end(() => lane.putBack(this.#job))
+      doorbell.declined(lane.name)
+      return
+    }
     const now = clock.now()
-    await this.#end(() => lane.delay(this.invocation.id, this.#token, { now, delayMs, failure }))
-    doorbell.ringAt(this.#name, now + Math.max(1, delayMs))
+    await this.#end(() => lane.delay(this.#job, now, delayMs))
+    this.#delayed(now + delayMs)
+  }
+
+  #delayed(until: number): void {
+    const { doorbell, lane, onFree } = this.#context
+    doorbell.ringAt(lane.name, until)
+    onFree()
   }
 
   /** Undefined when a try that was cut off had taken effect: its result is not known. */

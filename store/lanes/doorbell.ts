@@ -7,7 +7,7 @@
 import type { Redis } from 'ioredis'
 
 import { type Clock, sleep } from '#core/clock'
-import type { FunctionName } from '#core/ids'
+import type { LaneName } from '#core/ids'
 
 import { BLOCK_S } from '../connect.ts'
 import type { Keys } from '../keys.ts'
@@ -34,7 +34,7 @@ export interface DoorbellContext {
   readonly clock: Clock
   readonly sweepMs: number
   /** How much waits in a lane now. */
-  waiting(name: FunctionName): Promise<number>
+  waiting(name: LaneName): Promise<number>
 }
 
 /** A lane of which this process has heard or taken. */
@@ -55,11 +55,11 @@ interface WatchedLane {
 export class Doorbell implements Disposable {
   readonly #context: DoorbellContext
   /** To be rung at the end of this turn of the event loop. */
-  readonly #ringing = new Set<FunctionName>()
+  readonly #ringing = new Set<LaneName>()
   #isFlushDue = false
   /** Delays that end soon, by lane: the earliest. */
-  readonly #delays = new Map<FunctionName, { readonly at: number; readonly timer: Disposable }>()
-  readonly #watched = new Map<FunctionName, WatchedLane>()
+  readonly #delays = new Map<LaneName, { readonly at: number; readonly timer: Disposable }>()
+  readonly #watched = new Map<LaneName, WatchedLane>()
   #retry: Disposable | undefined
   #listeners = 0
   #closed = false
@@ -69,15 +69,21 @@ export class Doorbell implements Disposable {
   }
 
   /** Never throws. While Redis is away it is tried again; should this process end before, the sweep rings. */
-  ring(name: FunctionName): void {
+  ring(name: LaneName): void {
     this.#ringing.add(name)
     if (this.#isFlushDue) return
     this.#isFlushDue = true
     setImmediate(() => void this.#flush())
   }
 
+  /** As `ring`, and in this turn: right behind the commands that were sent before. */
+  ringNow(names: readonly LaneName[]): void {
+    for (const name of names) this.#ringing.add(name)
+    void this.#flush()
+  }
+
   /** Rings at a time, ms since the epoch; the sweep does it when this process is gone by then. */
-  ringAt(name: FunctionName, at: number): void {
+  ringAt(name: LaneName, at: number): void {
     const { clock, sweepMs } = this.#context
     const delay = at - clock.now()
     if (delay <= 0) return this.ring(name)
@@ -95,17 +101,17 @@ export class Doorbell implements Disposable {
    * Whether a take would find nothing: the lane was seen empty and has not rung here since. When it rang elsewhere,
    * that process answers for it.
    */
-  isQuiet(name: FunctionName): boolean {
+  isQuiet(name: LaneName): boolean {
     return this.#listeners > 0 && this.#watched.get(name)?.isEmpty === true
   }
 
   /** Call before a take; the result goes to `nothing`. */
-  bellsOf(name: FunctionName): number {
+  bellsOf(name: LaneName): number {
     return this.#watch(name).bells
   }
 
   /** This process has taken from the lane: it answers for the rest. */
-  taken(name: FunctionName): void {
+  taken(name: LaneName): void {
     const lane = this.#watch(name)
     lane.unanswered = 0
     lane.isEmpty = false
@@ -114,13 +120,13 @@ export class Doorbell implements Disposable {
   }
 
   /** A take found nothing. @param bells from before it */
-  nothing(name: FunctionName, bells: number): void {
+  nothing(name: LaneName, bells: number): void {
     const lane = this.#watch(name)
     if (lane.bells === bells) settle(lane)
   }
 
   /** This process put something back for which it has no room. */
-  declined(name: FunctionName): void {
+  declined(name: LaneName): void {
     const lane = this.#watch(name)
     // As a bell: an answer that is under way is from before.
     lane.bells++
@@ -133,7 +139,7 @@ export class Doorbell implements Disposable {
    * Hears bells until the signal aborts; then resolves, with no bell lost.
    * @param blocking a connection for this alone
    */
-  async listen(blocking: Redis, onBell: (name: FunctionName) => void, signal: AbortSignal): Promise<void> {
+  async listen(blocking: Redis, onBell: (name: LaneName) => void, signal: AbortSignal): Promise<void> {
     this.#listeners++
     let blockingId: number | undefined
     blocking.on('ready', () => (blockingId = undefined))
@@ -150,8 +156,8 @@ export class Doorbell implements Disposable {
         blockingId ??= await blocking.client('ID')
         const bell = await blocking.bzpopmin(this.#context.keys.bells, BLOCK_S)
         if (bell === null) continue
-        if (signal.aborted) this.ring(bell[1] as FunctionName)
-        else this.#hear(bell[1] as FunctionName, onBell)
+        if (signal.aborted) this.ring(bell[1] as LaneName)
+        else this.#hear(bell[1] as LaneName, onBell)
       } catch {
         await sleep(RETRY_MS, signal, this.#context.clock).catch(() => {})
       }
@@ -161,7 +167,7 @@ export class Doorbell implements Disposable {
     await this.#flush()
   }
 
-  forget(name: FunctionName): void {
+  forget(name: LaneName): void {
     this.#delays.get(name)?.timer[Symbol.dispose]()
     this.#delays.delete(name)
     this.#watched.get(name)?.timer?.[Symbol.dispose]()
@@ -174,7 +180,7 @@ export class Doorbell implements Disposable {
     for (const name of [...this.#delays.keys(), ...this.#watched.keys()]) this.forget(name)
   }
 
-  #hear(name: FunctionName, onBell: (name: FunctionName) => void): void {
+  #hear(name: LaneName, onBell: (name: LaneName) => void): void {
     const lane = this.#watch(name)
     lane.bells++
     lane.unanswered++
@@ -183,7 +189,7 @@ export class Doorbell implements Disposable {
     onBell(name)
   }
 
-  #watch(name: FunctionName): WatchedLane {
+  #watch(name: LaneName): WatchedLane {
     let lane = this.#watched.get(name)
     if (lane === undefined) {
       lane = { bells: 0, unanswered: 0, seen: 0, isEmpty: false, isLooking: false, timer: undefined }
@@ -192,7 +198,7 @@ export class Doorbell implements Disposable {
     return lane
   }
 
-  #passOnLater(name: FunctionName, lane: WatchedLane): void {
+  #passOnLater(name: LaneName, lane: WatchedLane): void {
     if (this.#closed) return
     lane.timer?.[Symbol.dispose]()
     const delay = Math.min(PASS_ON_MS * 2 ** Math.max(0, lane.unanswered - 1), LONGEST_PASS_ON_MS)
@@ -202,7 +208,7 @@ export class Doorbell implements Disposable {
     })
   }
 
-  async #passOn(name: FunctionName, lane: WatchedLane): Promise<void> {
+  async #passOn(name: LaneName, lane: WatchedLane): Promise<void> {
     await this.#look(name, lane)
     if (lane.isEmpty || this.#closed) return
     lane.timer?.[Symbol.dispose]()
@@ -210,7 +216,7 @@ export class Doorbell implements Disposable {
     this.ring(name)
   }
 
-  async #look(name: FunctionName, lane: WatchedLane): Promise<void> {
+  async #look(name: LaneName, lane: WatchedLane): Promise<void> {
     const { bells } = lane
     lane.isLooking = true
     // Redis may be away: then the lane counts as not empty, and rings again.

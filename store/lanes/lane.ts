@@ -1,4 +1,5 @@
-// One lane: a function's BullMQ queue, reduced to what Hearth uses. Takes and moves jobs; rings no bells, renews nothing.
+// One lane: a BullMQ queue, reduced to what Hearth uses. Takes and moves jobs; rings no bells, renews nothing; how they
+// come in is in add.ts.
 //
 // It is BullMQ's own backend for Redis, used directly: a Queue and a Worker per function would add event emitters,
 // timers and 20 KB each on top of the same scripts. That is internal API, so package.json pins the version.
@@ -6,27 +7,38 @@ import { type IQueueBackend, QueueKeys, RedisQueueBackend, type RedisConnection 
 import type { Redis } from 'ioredis'
 
 import { PlatformError } from '#core/errors'
-import type { FunctionName, InvocationId } from '#core/ids'
-import type { QueuedInvocation } from '#core/queue'
+import type { InvocationId, LaneName } from '#core/ids'
+import type { LaneLimits, QueuedInvocation } from '#core/queue'
 
 import { guard, storeError } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
+import { run } from '../records/writer.ts'
+import { runScript, script } from '../script.ts'
 import { decodeQueued, encodeQueued } from './queued.ts'
 
 export interface TakenJob {
   readonly invocation: QueuedInvocation
   readonly attempt: number
+  readonly takeovers: number
+  readonly isCancelled: boolean
+  /** Where its body is kept beside the job. */
+  readonly field: string | undefined
   readonly token: string
 }
 
-export type Taken = { readonly job: TakenJob } | { readonly job: undefined; readonly nextDelayedAt: number | undefined }
+export type Taken =
+  | { readonly job: TakenJob }
+  /** In how many ms there may be one: a delay is over, or the limit of starts allows another. */
+  | { readonly job: undefined; readonly againAt: number | undefined }
 
 type Moved = Awaited<ReturnType<IQueueBackend['moveToActive']>>
 
-export interface LaneState {
+export interface LaneCounts {
   readonly waiting: number
   readonly delayed: number
-  readonly active: number
+  readonly running: number
+  /** When the one that waits longest was accepted, ms since the epoch. */
+  readonly oldestAt: number | undefined
   /** When the first delayed one is due, ms since the epoch. */
   readonly nextDelayedAt: number | undefined
 }
@@ -38,29 +50,74 @@ export interface LaneContext {
   readonly leaseMs: number
   /** Shown by BullMQ tools as what processed a job. */
   readonly processName: string
+  readonly now: () => number
 }
+
+export type LaneKeys = Readonly<
+  Record<
+    '' | 'wait' | 'active' | 'prioritized' | 'delayed' | 'pc' | 'meta' | 'stalled' | 'stalled-check' | 'limiter',
+    string
+  >
+>
 
 /** BullMQ's scripts say with these that the job is no longer the caller's: gone, unlocked, elsewhere, another's. */
 const LOST_CODES: readonly unknown[] = [-1, -2, -3, -6]
-/** Enough for its own scripts; by default every queue keeps 10,000 events that nobody here reads. */
-const EVENTS_KEPT = 10
 const ORPHAN_MS = 3_600_000
+/** BullMQ's score of a delayed job is the time in the high bits and a counter in the low twelve. */
+const DELAY_UNIT = 4096
+
+/** Of those that wait, the first of each priority waits longest; those that were taken over are at the end of `wait`. */
+const COUNTS = script(`
+  local wait, prioritized, active, delayed = unpack(KEYS)
+  local oldest = false
+  local function consider(id)
+    local at = id and tonumber(redis.call('HGET', ARGV[1] .. id, 'timestamp'))
+    if at and (not oldest or at < oldest) then oldest = at end
+  end
+  consider(redis.call('LINDEX', wait, -1))
+  local first = redis.call('ZRANGE', prioritized, 0, 0, 'WITHSCORES')
+  while first[1] do
+    consider(first[1])
+    local above = (math.floor(tonumber(first[2]) / 4294967296) + 1) * 4294967296
+    first = redis.call('ZRANGEBYSCORE', prioritized, above, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  end
+  local nextDelayed = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2]
+  return {redis.call('LLEN', wait) + redis.call('ZCARD', prioritized), redis.call('ZCARD', delayed),
+    redis.call('LLEN', active), oldest and tostring(oldest) or '', nextDelayed or ''}`)
+
+/**
+ * Out of the lane when it waits; else whoever holds it is told, and the job says so itself: to whoever takes it next,
+ * and to a holder who hears no message. \`defa\` is BullMQ's, for jobs that are to fail when they are taken.
+ */
+const CANCEL = script(`
+  local wait, prioritized, delayed, bodies = unpack(KEYS)
+  local id, key = ARGV[2], ARGV[1] .. ARGV[2]
+  if redis.call('EXISTS', key) == 0 then return 'absent' end
+  if redis.call('ZREM', prioritized, id) + redis.call('ZREM', delayed, id) + redis.call('LREM', wait, 1, id) > 0 then
+    redis.call('HDEL', bodies, id, redis.call('HGET', key, 'beside') or id)
+    redis.call('DEL', key)
+    return 'removed'
+  end
+  redis.call('HSET', key, 'defa', 'cancelled')
+  redis.call('PUBLISH', ARGV[3], id)
+  return 'told'`)
 
 export class Lane {
-  readonly name: FunctionName
+  readonly name: LaneName
+  readonly bodies: string
+  readonly keys: LaneKeys
   readonly #context: LaneContext
   readonly #backend: RedisQueueBackend
-  readonly #lockOf: (id: string) => string
 
-  constructor(name: FunctionName, context: LaneContext) {
+  constructor(name: LaneName, context: LaneContext) {
     this.name = name
+    this.bodies = context.keys.bodies(name)
     this.#context = context
-    const prefix = context.keys.queuePrefix(name)
-    const queueKeys = new QueueKeys(prefix)
-    this.#lockOf = (id) => queueKeys.toKey('lane', `${id}:lock`)
+    const queue = context.keys.queue(name)
+    const queueKeys = new QueueKeys(queue.prefix)
     const options = {
       connection: context.redis,
-      prefix,
+      prefix: queue.prefix,
       lockDuration: context.leaseMs,
       name: context.processName,
       // Whoever takes a job over must wait until two checks have found it without a lock.
@@ -68,42 +125,10 @@ export class Lane {
       // Never given up by BullMQ: the consumer sees the attempt and records the failure.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     }
-    this.#backend = new RedisQueueBackend(
-      context.connection,
-      'lane',
-      queueKeys.getKeys('lane'),
-      (type) => queueKeys.toKey('lane', type),
-      options,
-      undefined,
-      false,
-    )
-  }
-
-  /** Once per process before the first `add`. */
-  async prepare(): Promise<void> {
-    const limit = this.#backend.setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT })
-    // Left by an `obliterate` that did not come to its end.
-    await guard(Promise.all([limit, this.#backend.removeQueueMetaFields(['paused'])]))
-  }
-
-  /** Durable when it resolves. Adding the same id twice adds once. */
-  async add(invocation: QueuedInvocation, now: number): Promise<void> {
-    const { data, beside } = encodeQueued(invocation)
-    const job = {
-      id: invocation.id,
-      name: 'invocation',
-      data,
-      opts: { jobId: invocation.id, removeOnComplete: true },
-      timestamp: now,
-      progress: 0,
-      attemptsMade: 0,
-      attemptsStarted: 0,
-      stalledCounter: 0,
-    } as unknown as Parameters<IQueueBackend['addJob']>[0]
-    if (beside !== undefined) {
-      await guard(this.#context.redis.hset(this.#bodies, invocation.id, Buffer.from(beside)))
-    }
-    await guard(this.#backend.addJob(job, invocation.id))
+    const keys = queueKeys.getKeys(queue.name)
+    this.keys = keys as LaneKeys
+    const toKey = (type: string): string => queueKeys.toKey(queue.name, type)
+    this.#backend = new RedisQueueBackend(context.connection, queue.name, keys, toKey, options, undefined, false)
   }
 
   async take(token: string): Promise<Taken> {
@@ -112,38 +137,66 @@ export class Lane {
 
   /** @param moved what BullMQ's scripts answer about the next job: nothing at all, or why there is none */
   async #taken(moved: Moved, token: string): Promise<Taken> {
-    const [data, id, , nextDelayedAt] = moved
-    if (!data || id === undefined) return { job: undefined, nextDelayedAt: Number(nextDelayedAt) || undefined }
-    const invocation = await decodeQueued(this.name, id as InvocationId, data.data, () => this.#bodyOf(id, token))
+    const [data, id, limitedMs, nextDelayedAt] = moved
+    if (!data || id === undefined) {
+      const againAt = Number(limitedMs) > 0 ? this.#context.now() + Number(limitedMs) : Number(nextDelayedAt)
+      return { job: undefined, againAt: againAt || undefined }
+    }
+    const bodyAt = (field: string): Promise<Uint8Array> => this.#bodyOf(id, token, field)
+    const decoded = await decodeQueued(this.name, id as InvocationId, data.data, bodyAt)
+    const takeovers = data.stalledCounter
     // A takeover counts as an attempt: the crash may well have been this invocation's doing.
-    const attempt = data.attemptsMade + data.stalledCounter + 1
-    return { job: { invocation, attempt, token } }
+    const attempt = data.attemptsMade + takeovers + 1
+    return { job: { ...decoded, attempt, takeovers, isCancelled: data.deferredFailure !== undefined, token } }
   }
 
   /** @throws PlatformError `conflict` when the lease is lost, here and below */
-  async complete(id: string, token: string, isBeside: boolean): Promise<void> {
+  async complete({ id, token, field }: HeldJob): Promise<void> {
     const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
     await ours(this.#backend.moveToCompleted(job, 0, true, token, false))
-    if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
+    if (field !== undefined) await guard(this.#context.redis.hdel(this.bodies, field))
   }
 
   /** As `complete`, and takes the next job under the same token: one script less than one after the other. */
-  async completeAndTake(id: string, token: string, isBeside: boolean): Promise<Taken> {
+  async completeAndTake({ id, token, field }: HeldJob): Promise<Taken> {
     const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
     const { result } = await ours(this.#backend.moveToCompleted(job, 0, true, token, true))
-    if (isBeside) await guard(this.#context.redis.hdel(this.#bodies, id))
+    if (field !== undefined) await guard(this.#context.redis.hdel(this.bodies, field))
     return this.#taken(result ?? [], token)
   }
 
-  async delay(id: string, token: string, { now, delayMs, failure }: Delay): Promise<void> {
+  /** Without using up an attempt. */
+  async delay({ id, token }: HeldJob, now: number, delayMs: number): Promise<void> {
+    await ours(this.#backend.moveToDelayed(id, now, Math.max(1, delayMs), token, { skipAttempt: true }))
+  }
+
+  /** Uses up an attempt. */
+  async retry({ id, token, field }: HeldJob, { now, delayMs, reason, changed }: Retry): Promise<void> {
+    const { redis } = this.#context
+    const next = changed && encodeQueued(changed.invocation, changed.revision)
+    const { beside } = next ?? {}
+    // First the body, under a name of its own: until the move the job has its old request with its old body.
+    if (beside !== undefined) await guard(redis.hset(this.bodies, beside.field, beside.body))
     // BullMQ tools show the reason; the account of the attempt is the record.
-    const options = failure === undefined ? { skipAttempt: true } : { fieldsToUpdate: { failedReason: failure } }
-    await ours(this.#backend.moveToDelayed(id, now, Math.max(1, delayMs), token, options))
+    const fieldsToUpdate = { failedReason: reason, ...(next && { data: next.data, beside: beside?.field ?? '' }) }
+    await ours(this.#backend.moveToDelayed(id, now, Math.max(1, delayMs), token, { fieldsToUpdate }))
+    if (next !== undefined && field !== undefined) await guard(redis.hdel(this.bodies, field))
   }
 
   /** To the head of the lane, without using up an attempt. */
-  async putBack(id: string, token: string): Promise<void> {
+  async putBack({ id, token }: HeldJob): Promise<void> {
     await ours(this.#backend.moveJobFromActiveToWait(id, token))
+  }
+
+  async cancel(id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+    const { wait, prioritized, delayed } = this.keys
+    const { redis, keys } = this.#context
+    const args = [this.keys[''], id, keys.cancelled]
+    return (await runScript(redis, CANCEL, [wait, prioritized, delayed, this.bodies], args)) as 'removed'
+  }
+
+  async has(id: InvocationId): Promise<boolean> {
+    return (await guard(this.#context.redis.exists(this.keys[''] + id))) === 1
   }
 
   /** Renews leases. Returns the ids whose lease is lost. */
@@ -151,6 +204,13 @@ export class Lane {
     const ids = jobs.map((job) => job.id)
     const tokens = jobs.map((job) => job.token)
     return guard(this.#backend.extendLocks(ids, tokens, this.#context.leaseMs))
+  }
+
+  /** Those of the jobs that someone has cancelled. */
+  async cancelledOf(ids: readonly string[]): Promise<string[]> {
+    const { redis } = this.#context
+    const flags = await guard(Promise.all(ids.map((id) => redis.hexists(this.keys[''] + id, 'defa'))))
+    return ids.filter((_, index) => flags[index] === 1)
   }
 
   /** Puts what dead processes held to the head of the lane. At most once per half lease among all processes. */
@@ -161,40 +221,49 @@ export class Lane {
 
   /** As takeOver, but of every job that is held, at once: whoever held it must be known to be dead. */
   async takeOverAll(): Promise<number> {
-    const { active, stalled, 'stalled-check': checked } = this.#backend.keys
+    const { active, stalled, 'stalled-check': checked } = this.keys
     const { redis } = this.#context
-    const ids = await guard(redis.lrange(active!, 0, -1))
+    const ids = await guard(redis.lrange(active, 0, -1))
     if (ids.length === 0) return 0
-    await guard(Promise.all([redis.unlink(checked!, ...ids.map(this.#lockOf)), redis.sadd(stalled!, ...ids)]))
+    const locks = ids.map((id) => `${this.keys['']}${id}:lock`)
+    await guard(Promise.all([redis.unlink(checked, ...locks), redis.sadd(stalled, ...ids)]))
     return this.takeOver()
   }
 
   async waiting(): Promise<number> {
-    return guard(this.#context.redis.llen(this.#backend.keys.wait!))
+    const { redis } = this.#context
+    const counts = await guard(Promise.all([redis.llen(this.keys.wait), redis.zcard(this.keys.prioritized)]))
+    return counts[0] + counts[1]
   }
 
-  async state(): Promise<LaneState> {
+  async counts(): Promise<LaneCounts> {
+    const { wait, prioritized, active, delayed } = this.keys
+    const keys = [wait, prioritized, active, delayed]
+    const reply = await runScript(this.#context.redis, COUNTS, keys, [this.keys['']])
+    const [waiting, later, running, oldest, next] = reply as [number, number, number, string, string]
+    const nextDelayedAt = next === '' ? undefined : Math.floor(Number(next) / DELAY_UNIT)
+    return { waiting, delayed: later, running, oldestAt: oldest === '' ? undefined : Number(oldest), nextDelayedAt }
+  }
+
+  /** For all processes: BullMQ's own scripts keep them. */
+  async limit({ concurrency, ratePerS }: LaneLimits): Promise<void> {
     const { redis } = this.#context
-    const { wait, active, delayed } = this.#backend.keys
-    const [waiting, running, later, first] = await guard(
-      Promise.all([
-        redis.llen(wait!),
-        redis.llen(active!),
-        redis.zcard(delayed!),
-        redis.zrange(delayed!, '0', '0', 'WITHSCORES'),
-      ]),
-    )
-    // BullMQ's score is the time in the high bits and a counter in the low twelve.
-    const nextDelayedAt = first[1] === undefined ? undefined : Math.floor(Number(first[1]) / 4096)
-    return { waiting, delayed: later, active: running, nextDelayedAt }
+    const { meta } = this.keys
+    const rate = ratePerS > 0 ? { max: ratePerS, duration: 1_000 } : {}
+    const set = Object.entries({ ...(concurrency > 0 ? { concurrency } : {}), ...rate }).flat()
+    const unset = [...(concurrency > 0 ? [] : ['concurrency']), ...(ratePerS > 0 ? [] : ['max', 'duration'])]
+    const changes = redis.multi()
+    if (set.length > 0) changes.hset(meta, ...set)
+    if (unset.length > 0) changes.hdel(meta, ...unset)
+    await run(changes)
   }
 
   /** For a lane without jobs: drops bodies that a crash between two commands left. */
   async dropOrphanedBodies(now: number): Promise<void> {
-    const ids = await guard(this.#context.redis.hkeys(this.#bodies))
+    const fields = await guard(this.#context.redis.hkeys(this.bodies))
     // A young one may belong to an `add` that is not done.
-    const orphans = ids.filter((id) => id < idFloor(now - ORPHAN_MS))
-    if (orphans.length > 0) await guard(this.#context.redis.hdel(this.#bodies, ...orphans))
+    const orphans = fields.filter((field) => field < idFloor(now - ORPHAN_MS))
+    if (orphans.length > 0) await guard(this.#context.redis.hdel(this.bodies, ...orphans))
   }
 
   /** Removes all jobs, held ones included, and every key of the lane. */
@@ -202,27 +271,31 @@ export class Lane {
     // BullMQ wants it paused, and takes that back with everything else.
     await guard(this.#backend.pause(true))
     while ((await guard(this.#backend.obliterate({ count: 1_000, force: true }))) !== 0);
-    await guard(this.#context.redis.unlink(this.#bodies))
+    await guard(this.#context.redis.unlink(this.bodies))
   }
 
-  get #bodies(): string {
-    return this.#context.keys.bodies(this.name)
-  }
-
-  async #bodyOf(id: string, token: string): Promise<Uint8Array> {
-    const body = await guard(this.#context.redis.hgetBuffer(this.#bodies, id))
+  async #bodyOf(id: string, token: string, field: string): Promise<Uint8Array> {
+    const body = await guard(this.#context.redis.hgetBuffer(this.bodies, field))
     if (body !== null) return body
     // Without its body it can never run: out of the lane, or it comes back for ever.
-    await this.complete(id, token, false)
+    await this.complete({ id, token, field: undefined })
     throw new PlatformError('internal', { detail: `the body of the queued invocation ${id} is gone` })
   }
 }
 
-interface Delay {
+interface HeldJob {
+  readonly id: string
+  readonly token: string
+  /** Where its body is kept beside the job. */
+  readonly field: string | undefined
+}
+
+interface Retry {
   readonly now: number
   readonly delayMs: number
-  /** Why an attempt is used up; undefined: none is. */
-  readonly failure: string | undefined
+  readonly reason: string
+  /** What the next attempt gets instead. */
+  readonly changed: { readonly invocation: QueuedInvocation; readonly revision: number } | undefined
 }
 
 async function ours<T>(work: Promise<T>): Promise<T> {

@@ -3,11 +3,21 @@ import type { Clock } from '#core/clock'
 
 import type { Lane } from './lane.ts'
 
+const CANCELLED = new Error('the invocation was cancelled')
+const REMEMBERED = 1_000
+
+interface HeldJob {
+  readonly id: string
+  readonly token: string
+  readonly isCancelled: boolean
+}
+
 interface Lease {
   readonly lane: Lane
   readonly id: string
   readonly token: string
   readonly lost: AbortController
+  readonly cancelled: AbortController
   /** Monotonic ms of the last renewal that is known to have worked. */
   renewedAt: number
 }
@@ -15,6 +25,8 @@ interface Lease {
 export interface HeldLease {
   /** Aborts when it could not be renewed in time. */
   readonly lost: AbortSignal
+  /** Aborts when someone has cancelled the job. */
+  readonly cancelled: AbortSignal
   /** Stops renewing. Idempotent. */
   end(): void
 }
@@ -24,6 +36,8 @@ export class Leases implements Disposable {
   readonly #clock: Clock
   readonly #held = new Set<Lease>()
   readonly #timer: Disposable
+  /** The last that were cancelled, held here or not. */
+  readonly #cancelled = new Set<string>()
 
   constructor(leaseMs: number, clock: Clock) {
     this.#leaseMs = leaseMs
@@ -32,10 +46,28 @@ export class Leases implements Disposable {
   }
 
   /** @param takenAt monotonic ms before the lane was asked: the lease is at least as old */
-  hold(lane: Lane, { id, token }: { id: string; token: string }, takenAt: number): HeldLease {
-    const lease: Lease = { lane, id, token, lost: new AbortController(), renewedAt: takenAt }
+  hold(lane: Lane, { id, token, isCancelled }: HeldJob, takenAt: number): HeldLease {
+    const [lost, cancelled] = [new AbortController(), new AbortController()]
+    const lease: Lease = { lane, id, token, lost, cancelled, renewedAt: takenAt }
     this.#held.add(lease)
-    return { lost: lease.lost.signal, end: () => void this.#held.delete(lease) }
+    if (isCancelled || this.#cancelled.has(id)) cancelled.abort(CANCELLED)
+    return { lost: lost.signal, cancelled: cancelled.signal, end: () => void this.#held.delete(lease) }
+  }
+
+  /**
+   * Someone has cancelled this job, whoever holds it. Remembered for a while: the message may overtake the answer of
+   * the take that it is about.
+   */
+  cancel(id: string): void {
+    this.#cancelled.add(id)
+    if (this.#cancelled.size > REMEMBERED)
+      for (const oldest of this.#cancelled.values().take(1)) this.#cancelled.delete(oldest)
+    for (const lease of this.#held) if (lease.id === id) lease.cancelled.abort(CANCELLED)
+  }
+
+  /** Asks Redis what was cancelled: messages may have been lost. */
+  async checkCancelled(): Promise<void> {
+    await Promise.all([...this.#byLane()].map(([lane, leases]) => this.#checkLane(lane, leases).catch(() => {})))
   }
 
   holds(lane: Lane): boolean {
@@ -49,8 +81,16 @@ export class Leases implements Disposable {
   }
 
   async #renew(): Promise<void> {
-    const byLane = Map.groupBy(this.#held, (lease) => lease.lane)
-    await Promise.all([...byLane].map(([lane, leases]) => this.#renewLane(lane, leases)))
+    await Promise.all([...this.#byLane()].map(([lane, leases]) => this.#renewLane(lane, leases)))
+  }
+
+  #byLane(): Map<Lane, Lease[]> {
+    return Map.groupBy(this.#held, (lease) => lease.lane)
+  }
+
+  async #checkLane(lane: Lane, leases: readonly Lease[]): Promise<void> {
+    const cancelled = new Set(await lane.cancelledOf(leases.map(({ id }) => id)))
+    for (const lease of leases) if (cancelled.has(lease.id)) lease.cancelled.abort(CANCELLED)
   }
 
   async #renewLane(lane: Lane, leases: readonly Lease[]): Promise<void> {
@@ -58,7 +98,8 @@ export class Leases implements Disposable {
     // Checked first: when Redis is away the answer below takes its time.
     for (const lease of leases) if (asked - lease.renewedAt > this.#leaseMs) this.#lose(lease)
     try {
-      const lost = new Set(await lane.renew(leases))
+      const [ids] = await Promise.all([lane.renew(leases), this.#checkLane(lane, leases)])
+      const lost = new Set(ids)
       for (const lease of leases) {
         if (lost.has(lease.id)) this.#lose(lease)
         else lease.renewedAt = asked

@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis'
 
 import type { Clock } from '#core/clock'
-import type { FunctionName } from '#core/ids'
+import type { LaneName } from '#core/ids'
 
 import { guard } from '../connect.ts'
 import type { Keys } from '../keys.ts'
@@ -29,7 +29,7 @@ export interface SweepContext {
   readonly clock: Clock
   readonly sweepMs: number
   readonly doorbell: Doorbell
-  lane(name: FunctionName): Lane
+  lane(name: LaneName): Lane
 }
 
 /** Looks at the lanes that are due. @throws PlatformError `store-unavailable` */
@@ -37,7 +37,7 @@ export async function sweep(context: SweepContext): Promise<void> {
   const { redis, keys, clock, sweepMs } = context
   for (;;) {
     const now = clock.now()
-    const names = (await runScript(redis, CLAIM, [keys.due], [now, now + sweepMs, BATCH])) as FunctionName[]
+    const names = (await runScript(redis, CLAIM, [keys.due], [now, now + sweepMs, BATCH])) as LaneName[]
     await Promise.all(names.map((name) => look(context, name)))
     if (names.length < BATCH) return
   }
@@ -45,13 +45,13 @@ export async function sweep(context: SweepContext): Promise<void> {
 
 /** Looks at every lane. @throws PlatformError `store-unavailable` */
 export async function sweepAll(context: SweepContext): Promise<void> {
-  const names = (await guard(context.redis.zrange(context.keys.due, '0', '-1'))) as FunctionName[]
+  const names = (await guard(context.redis.zrange(context.keys.due, '0', '-1'))) as LaneName[]
   for (let start = 0; start < names.length; start += BATCH) {
     await Promise.all(names.slice(start, start + BATCH).map((name) => look(context, name)))
   }
 }
 
-async function look(context: SweepContext, name: FunctionName): Promise<void> {
+async function look(context: SweepContext, name: LaneName): Promise<void> {
   const lane = context.lane(name)
   await lane.takeOver()
   if (await ringIfWaiting(context, lane)) return
@@ -67,8 +67,8 @@ async function look(context: SweepContext, name: FunctionName): Promise<void> {
 
 /** Returns whether the lane has any job. */
 async function ringIfWaiting({ doorbell }: SweepContext, lane: Lane): Promise<boolean> {
-  const { waiting, delayed, active, nextDelayedAt } = await lane.state()
+  const { waiting, delayed, running, nextDelayedAt } = await lane.counts()
   if (waiting > 0) doorbell.ring(lane.name)
   if (nextDelayedAt !== undefined) doorbell.ringAt(lane.name, nextDelayedAt)
-  return waiting + delayed + active > 0
+  return waiting + delayed + running > 0
 }

@@ -10,6 +10,7 @@ export const STATE_LETTERS = {
   'timed-out': 'T',
   'out-of-memory': 'O',
   cancelled: 'C',
+  expired: 'X',
 } as const satisfies Record<RecordState, string>
 
 /** A final state gives way to a final one only, and an attempt never to an earlier one; else the later write stands. */

@@ -10,6 +10,7 @@ import { type Keys, shardOf } from '../keys.ts'
 import { runScript, script } from '../script.ts'
 import type { StoreSettings } from '../settings.ts'
 import type { Batch } from './buffer.ts'
+import { changesText, settledByTrigger } from './changes.ts'
 import { encodeRecord, stateOfLetter } from './precedence.ts'
 
 /**
@@ -55,6 +56,10 @@ export class RecordWriter {
     const pipeline = this.#redis.pipeline()
     this.#index(pipeline, records, before)
     this.#append(pipeline, lines)
+    this.#announce(
+      pipeline,
+      records.filter(({ id }) => before.has(id)),
+    )
     await run(pipeline)
   }
 
@@ -104,10 +109,7 @@ export class RecordWriter {
     const removed = new Map<string, InvocationId[]>()
     const note = (target: Map<string, InvocationId[]>, record: InvocationRecord, state?: RecordState): void => {
       for (const scope of [record.function, undefined]) {
-        const key = this.#keys.records(scope, state)
-        const ids = target.get(key)
-        if (ids === undefined) target.set(key, [record.id])
-        else ids.push(record.id)
+        push(target, this.#keys.records(scope, state), record.id)
       }
     }
     for (const record of records) {
@@ -115,11 +117,19 @@ export class RecordWriter {
       if (letter === undefined) continue
       note(added, record)
       note(added, record, record.state)
+      const trigger = record.cause?.trigger
+      if (trigger !== undefined) push(added, this.#keys.recordsOfTrigger(trigger), record.id)
       const state = stateOfLetter(letter)
       if (state !== undefined && state !== record.state) note(removed, record, state)
     }
     for (const [key, ids] of added) pipeline.zadd(key, ...ids.flatMap((id) => [0, id]))
     for (const [key, ids] of removed) pipeline.zrem(key, ...ids)
+  }
+
+  #announce(pipeline: ChainableCommander, records: readonly InvocationRecord[]): void {
+    if (records.length === 0) return
+    pipeline.publish(this.#keys.recordsChanged, changesText(records))
+    for (const [trigger, ids] of settledByTrigger(records)) pipeline.publish(this.#keys.settled(trigger), ids.join(' '))
   }
 
   #append(pipeline: ChainableCommander, lines: readonly StoredLogLine[]): void {
@@ -137,6 +147,12 @@ export class RecordWriter {
       pipeline.publish(this.#keys.moreLogs(name), '')
     }
   }
+}
+
+function push(ids: Map<string, InvocationId[]>, key: string, id: InvocationId): void {
+  const known = ids.get(key)
+  if (known === undefined) ids.set(key, [id])
+  else known.push(id)
 }
 
 /** Most likely the first record of its invocation. */

@@ -2,14 +2,14 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { sleep } from '#core/clock'
-import type { FunctionName } from '#core/ids'
+import type { FunctionName, LaneName } from '#core/ids'
 import type { Claim, Lanes } from '#core/queue'
 import { parseRedisUrl } from '#store/connect'
 import { openStore } from '#store/open'
 import type { StoreSettings } from '#store/settings'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
-import { eventually, NAME, sampleInvocation } from './samples.ts'
+import { depthOf, eventually, NAME, sampleInvocation } from './samples.ts'
 
 /** Short enough to wait for. */
 const FAST: Partial<StoreSettings> = { sweepMs: 50 }
@@ -33,7 +33,7 @@ test('what is added is taken once, in order, with its body', async () => {
   await using store = await open('order')
   const added = [sampleInvocation({}, 'one'), sampleInvocation({}, ''), sampleInvocation({}, 'drei ü')]
   for (const invocation of added) await store.lanes.add(invocation)
-  expect(await store.lanes.depth(NAME)).toBe(3)
+  expect(await depthOf(store.lanes)).toBe(3)
   for (const invocation of added) {
     const claim = await store.lanes.take(NAME)
     expect(claim?.attempt).toBe(1)
@@ -43,7 +43,7 @@ test('what is added is taken once, in order, with its body', async () => {
     await claim?.complete()
   }
   expect(await store.lanes.take(NAME)).toBeUndefined()
-  expect(await store.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(store.lanes)).toBe(0)
 })
 
 test('adding an invocation twice adds it once', async () => {
@@ -51,7 +51,7 @@ test('adding an invocation twice adds it once', async () => {
   const invocation = sampleInvocation()
   await store.lanes.add(invocation)
   await store.lanes.add(invocation)
-  expect(await store.lanes.depth(NAME)).toBe(1)
+  expect(await depthOf(store.lanes)).toBe(1)
 })
 
 test('binary and large bodies come back unchanged, and completing leaves nothing of them', async () => {
@@ -64,7 +64,7 @@ test('binary and large bodies come back unchanged, and completing leaves nothing
     await claim!.complete()
   }
   const left = await redis.keys('bodies:{fn:hello}:*')
-  expect(new Set(left.map((key) => key.split(':').at(-1)))).toEqual(new Set(['events', 'id', 'marker', 'meta']))
+  expect(new Set(left.map((key) => key.split(':').at(-1)))).toEqual(new Set(['events', 'pc', 'marker', 'meta']))
 })
 
 test('completing takes the next one along, with a lease and an attempt of its own', async () => {
@@ -80,12 +80,12 @@ test('completing takes the next one along, with a lease and an attempt of its ow
   // Longer than its lease: it is renewed.
   await sleep(700, AbortSignal.timeout(5_000))
   expect(next.lost.aborted).toBe(false)
-  expect(await store.lanes.depth(NAME)).toBe(1)
+  expect(await depthOf(store.lanes)).toBe(1)
   await next.retry(0, 'it threw')
   const again = await takeEventually(store.lanes)
   expect(again.attempt).toBe(2)
   expect(await again.completeAndTake()).toBeUndefined()
-  expect(await store.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(store.lanes)).toBe(0)
 })
 
 test('a claim whose lease is lost takes nothing along', async () => {
@@ -123,10 +123,10 @@ test('a retry is not taken before its delay is over, and then rings', async () =
   await using store = await open('delay')
   await store.lanes.add(sampleInvocation())
   await (await store.lanes.take(NAME))!.retry(150, 'later')
-  const rung: FunctionName[] = []
+  const rung: LaneName[] = []
   store.lanes.listen((name) => rung.push(name))
   expect(await store.lanes.take(NAME)).toBeUndefined()
-  expect(await store.lanes.depth(NAME)).toBe(1)
+  expect(await depthOf(store.lanes)).toBe(1)
   await eventually(() => rung.length > 0)
   expect((await takeEventually(store.lanes)).attempt).toBe(2)
 })
@@ -146,7 +146,7 @@ test('a delay set by a process that is gone is rung by another', async () => {
 test('a bell rings after an add in another process', async () => {
   await using producer = await open('bell')
   await using consumer = await open('bell')
-  const rung: FunctionName[] = []
+  const rung: LaneName[] = []
   consumer.lanes.listen((name) => rung.push(name))
   await producer.lanes.add(sampleInvocation())
   await eventually(() => rung.includes(NAME))
@@ -160,14 +160,14 @@ test('lanes with work ring at the start', async () => {
   }
   await redis.del('start:{lanes}:bells')
   await using store = await open('start', { sweepMs: 60_000 })
-  const rung = new Set<FunctionName>()
+  const rung = new Set<LaneName>()
   store.lanes.listen((name) => rung.add(name))
   await eventually(() => rung.size === 3)
 })
 
 test('a lost bell is made up for by the sweep', async () => {
   await using store = await open('lost')
-  const rung: FunctionName[] = []
+  const rung: LaneName[] = []
   await store.lanes.add(sampleInvocation({ function: 'other' as FunctionName }))
   store.lanes.listen((name) => rung.push(name))
   await eventually(() => rung.length > 0)
@@ -222,7 +222,7 @@ test('a lane that was seen empty is not asked again before it rings', async () =
   await using own = await startTestRedis()
   await using store = await openStore({ url: own.url, settings: { sweepMs: 60_000 } })
   await using producer = await openStore({ url: own.url, settings: { sweepMs: 60_000 } })
-  const rung: FunctionName[] = []
+  const rung: LaneName[] = []
   store.lanes.listen((name) => rung.push(name))
   await store.lanes.add(sampleInvocation())
   await eventually(() => rung.length > 0)
@@ -243,7 +243,7 @@ test('removing a lane drops what waits, what is delayed and what is held', async
   const held = await takeEventually(store.lanes)
   await (await takeEventually(store.lanes)).retry(60_000, 'later')
   await store.lanes.remove(NAME)
-  expect(await store.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(store.lanes)).toBe(0)
   await eventually(() => held.lost.aborted)
   await eventually(async () => (await redis.keys('remove:{fn:hello}:*')).length === 0)
 })
@@ -253,14 +253,14 @@ test('a claim is completed although Redis was restarted meanwhile, and the jobs 
   await using store = await openStore({ url: own.url, settings: { leaseMs: 20_000 } })
   await store.lanes.add(sampleInvocation())
   await store.lanes.add(sampleInvocation())
-  const rung: FunctionName[] = []
+  const rung: LaneName[] = []
   store.lanes.listen((name) => rung.push(name))
   const claim = await takeEventually(store.lanes)
   await own.kill()
   const completed = claim.complete()
   await own.restart()
   await completed
-  expect(await store.lanes.depth(NAME)).toBe(1)
+  expect(await depthOf(store.lanes)).toBe(1)
   rung.length = 0
   await store.lanes.add(sampleInvocation({ function: 'other' as FunctionName }))
   await eventually(() => rung.includes('other' as FunctionName))
@@ -270,7 +270,7 @@ test('a thousand lanes need three connections', async () => {
   await using own = await startTestRedis()
   await using store = await openStore({ url: own.url })
   const names = Array.from({ length: 1_000 }, (_, index) => `f-${index}` as FunctionName)
-  const served = new Set<FunctionName>()
+  const served = new Set<LaneName>()
   const tasks = new Set<Promise<void>>()
   store.lanes.listen((name) => {
     const task = (async () => {

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 
 import { sleep } from '#core/clock'
 import type { NewVersion } from '#core/function-store'
-import { type Digest, type FunctionName, newInvocationId, type VersionNumber } from '#core/ids'
-import type { QueuedInvocation } from '#core/queue'
+import { type Digest, type FunctionName, type LaneName, newInvocationId, type VersionNumber } from '#core/ids'
+import type { Lanes, QueuedInvocation } from '#core/queue'
 import type { InvocationRecord, StoredLogLine } from '#core/record'
 import { parseSpec } from '#core/spec'
 
@@ -30,7 +30,10 @@ export function sampleInvocation(overrides: Partial<QueuedInvocation> = {}, body
     version: 1 as VersionNumber,
     request: { method: 'POST', target: '/', origin: 'http://test', headers: [['a', 'b']], body: bytes },
     acceptedAt: Date.now(),
-    maxAttempts: 3,
+    trigger: 'async',
+    cause: {},
+    retry: { maxAttempts: 3, backoff: 'exponential', delayMs: 1_000, maxDelayMs: 300_000 },
+    priority: 0,
     ...overrides,
   }
 }
@@ -55,6 +58,12 @@ export function attempts(count: number): InvocationRecord['attempts'] {
 
 export function sampleLine(text: string, overrides: Partial<StoredLogLine> = {}): StoredLogLine {
   return { at: 1, stream: 'stdout', text, function: NAME, invocation: newInvocationId(), ...overrides }
+}
+
+/** All that is in a lane. */
+export async function depthOf(lanes: Lanes, name: LaneName = NAME): Promise<number> {
+  const { waiting, delayed, running } = await lanes.state(name)
+  return waiting + delayed + running
 }
 
 /** Resolves with the first value that is not undefined or false; fails after ten seconds. */

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
 
 import { systemClock } from '#core/clock'
-import type { FunctionName } from '#core/ids'
+import type { FunctionName, LaneName } from '#core/ids'
 import { connect } from '#store/connect'
 import { keysWith } from '#store/keys'
 import { Doorbell } from '#store/lanes/doorbell'
@@ -36,7 +36,7 @@ test('a lane rings once however often it was rung, and lanes are heard in the or
     bell.doorbell.ring(name)
     await eventually(async () => (await bells(bell.redis)).includes(name))
   }
-  const heard: FunctionName[] = []
+  const heard: LaneName[] = []
   const stop = new AbortController()
   const done = bell.doorbell.listen(bell.blocking, (name) => heard.push(name), stop.signal)
   await eventually(() => heard.length === 3)

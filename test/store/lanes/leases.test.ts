@@ -12,7 +12,7 @@ import { openStore } from '#store/open'
 import type { StoreSettings } from '#store/settings'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
-import { eventually, NAME, sampleInvocation } from '../samples.ts'
+import { depthOf, eventually, NAME, sampleInvocation } from '../samples.ts'
 
 /** Short enough to wait for. */
 const FAST: Partial<StoreSettings> = { leaseMs: 300, sweepMs: 50 }
@@ -43,7 +43,7 @@ test('a claim that is held longer than a lease is not taken over', async () => {
   expect(claim.lost.aborted).toBe(false)
   expect(await two.lanes.take(NAME)).toBeUndefined()
   await claim.complete()
-  expect(await one.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(one.lanes)).toBe(0)
 })
 
 test('what a dead process held is taken over, and counts as an attempt', async () => {
@@ -51,7 +51,8 @@ test('what a dead process held is taken over, and counts as an attempt', async (
   store.lanes.listen(() => {})
   for (const attempt of [1, 2, 3, 4]) {
     const dead = await open('dead')
-    if (attempt === 1) await dead.lanes.add(sampleInvocation({ maxAttempts: 2 }))
+    if (attempt === 1)
+      await dead.lanes.add(sampleInvocation({ retry: { maxAttempts: 2, backoff: 'fixed', delayMs: 1, maxDelayMs: 1 } }))
     // More often than maxAttempts: the consumer sees it by the attempt, and ends it.
     const claim = await takeEventually(dead.lanes)
     expect(claim.attempt).toBe(attempt)
@@ -61,7 +62,7 @@ test('what a dead process held is taken over, and counts as an attempt', async (
   const last = await takeEventually(store.lanes)
   expect(last.attempt).toBe(5)
   await last.complete()
-  expect(await store.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(store.lanes)).toBe(0)
 })
 
 test('what a process held that was killed is taken over', async () => {
@@ -96,7 +97,7 @@ test('who has the store to itself takes over at once, however long the leases ar
   expect(new Set(again.map((claim) => claim.invocation.id))).toEqual(new Set(held.map(({ id }) => id)))
   expect(again.map((claim) => claim.attempt)).toEqual([2, 2])
   for (const claim of again) await claim.complete()
-  expect(await store.lanes.depth(NAME)).toBe(0)
+  expect(await depthOf(store.lanes)).toBe(0)
   await store.lanes.takeOverAll([NAME])
 })
 

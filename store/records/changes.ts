@@ -1,0 +1,192 @@
+// Follows records as any process writes them. A message only says which records changed; what is true is read.
+import type { Redis } from 'ioredis'
+
+import type { Clock } from '#core/clock'
+import type { FunctionName, InvocationId, TriggerName } from '#core/ids'
+import type { InvocationRecord, RecordFilter, RecordState } from '#core/record'
+
+import { guard } from '../connect.ts'
+import type { Keys } from '../keys.ts'
+import type { Subscriptions } from '../subscriptions.ts'
+import { type Listing, matches, statesOf, withoutInput } from './listing.ts'
+import { decodeRecord, isFinal, STATE_LETTERS, stateOfLetter } from './precedence.ts'
+
+/** Ids of one follower that wait to be read; with more, it looks through the newest records instead. */
+const MOST_PENDING = 10_000
+/** The newest records that are looked through when messages may have been lost. */
+const LOOKED_THROUGH = 10_000
+const PAGE = 100
+/** Records that changed so long before the last message was heard are looked at again: clocks differ. ms */
+const OVERLAP_MS = 10_000
+
+type FollowFilter = Pick<RecordFilter, 'function' | 'state' | 'trigger'>
+
+interface Change {
+  readonly id: InvocationId
+  readonly state: RecordState
+  readonly function: FunctionName
+  readonly trigger: TriggerName | undefined
+}
+
+/** What is published about records: one line each. */
+export function changesText(records: readonly InvocationRecord[]): string {
+  return records
+    .map((record) => `${STATE_LETTERS[record.state]}${record.id}${record.function} ${record.cause?.trigger ?? ''}`)
+    .join('\n')
+}
+
+export function* parseChanges(text: string): Iterable<Change> {
+  for (const line of text.split('\n')) {
+    const state = stateOfLetter(line[0] ?? '')
+    const space = line.indexOf(' ', 37)
+    if (state === undefined || space < 0) continue
+    const trigger = line.slice(space + 1)
+    yield {
+      id: line.slice(1, 37) as InvocationId,
+      state,
+      function: line.slice(37, space) as FunctionName,
+      trigger: trigger === '' ? undefined : (trigger as TriggerName),
+    }
+  }
+}
+
+/** By trigger, the ids of those that are final. */
+export function settledByTrigger(records: readonly InvocationRecord[]): Map<TriggerName, InvocationId[]> {
+  const settled = new Map<TriggerName, InvocationId[]>()
+  for (const { id, cause, state } of records) {
+    if (cause?.trigger === undefined || !isFinal(state)) continue
+    settled.set(cause.trigger, [...(settled.get(cause.trigger) ?? []), id])
+  }
+  return settled
+}
+
+interface ChangesContext {
+  readonly redis: Redis
+  readonly keys: Keys
+  readonly clock: Clock
+  readonly subscriptions: Subscriptions
+  readonly listing: Listing
+}
+
+export class Changes {
+  readonly #context: ChangesContext
+
+  constructor(context: ChangesContext) {
+    this.#context = context
+  }
+
+  onSettled(trigger: TriggerName, listener: (id: InvocationId | undefined) => void): Disposable {
+    return this.#context.subscriptions.subscribe(this.#context.keys.settled(trigger), {
+      message: (text) => {
+        for (const id of text.split(' ')) listener(id as InvocationId)
+      },
+      gap: () => listener(undefined),
+    })
+  }
+
+  /** From this call on. @throws PlatformError `store-unavailable` */
+  follow(filter: FollowFilter, signal: AbortSignal): AsyncIterable<InvocationRecord> {
+    return new Follower(filter, signal, this.#context)
+  }
+}
+
+class Follower implements AsyncIterable<InvocationRecord> {
+  readonly #filter: FollowFilter
+  readonly #signal: AbortSignal
+  readonly #context: ChangesContext
+  readonly #states: readonly RecordState[] | undefined
+  /** Changed, and not yet read; each once, however often it changed. */
+  readonly #pending = new Set<InvocationId>()
+  readonly #subscription: Disposable
+  /** When messages may have been lost: since when, ms since the epoch. */
+  #gapSince: number | undefined
+  #heardAt: number
+  #wake = Promise.withResolvers<void>()
+
+  constructor(filter: FollowFilter, signal: AbortSignal, context: ChangesContext) {
+    this.#filter = filter
+    this.#signal = signal
+    this.#context = context
+    this.#states = statesOf(filter)
+    this.#heardAt = context.clock.now()
+    this.#subscription = context.subscriptions.subscribe(context.keys.recordsChanged, {
+      message: (text) => this.#hear(text),
+      gap: () => this.#missed(),
+    })
+    const stop = (): void => {
+      this.#subscription[Symbol.dispose]()
+      this.#wake.resolve()
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<InvocationRecord> {
+    try {
+      while (!this.#signal.aborted) {
+        this.#wake = Promise.withResolvers()
+        if (this.#gapSince !== undefined) yield* this.#lookThrough()
+        else if (this.#pending.size > 0) yield* this.#readPending()
+        else await this.#wake.promise
+      }
+    } finally {
+      this.#subscription[Symbol.dispose]()
+    }
+  }
+
+  #hear(text: string): void {
+    this.#heardAt = this.#context.clock.now()
+    for (const change of parseChanges(text)) if (this.#wants(change)) this.#pending.add(change.id)
+    if (this.#pending.size > MOST_PENDING) {
+      this.#pending.clear()
+      this.#missed()
+    }
+    if (this.#pending.size > 0) this.#wake.resolve()
+  }
+
+  #missed(): void {
+    this.#gapSince ??= this.#heardAt - OVERLAP_MS
+    this.#wake.resolve()
+  }
+
+  #wants(change: Change): boolean {
+    const { function: name, trigger } = this.#filter
+    return (
+      (name === undefined || change.function === name) &&
+      (trigger === undefined || change.trigger === trigger) &&
+      (this.#states === undefined || this.#states.includes(change.state))
+    )
+  }
+
+  async *#readPending(): AsyncGenerator<InvocationRecord> {
+    const { redis, keys } = this.#context
+    const ids = [...this.#pending.values().take(PAGE)]
+    for (const id of ids) this.#pending.delete(id)
+    const stored = await guard(Promise.all(ids.map((id) => redis.get(keys.record(id)))))
+    for (const value of stored) {
+      const record = value === null ? undefined : withoutInput(decodeRecord(value))
+      if (record !== undefined && matches(record, this.#filter, this.#states)) yield record
+    }
+  }
+
+  /** The newest records that changed since messages may have been lost. */
+  async *#lookThrough(): AsyncGenerator<InvocationRecord> {
+    const since = this.#gapSince ?? 0
+    this.#gapSince = undefined
+    let cursor: string | undefined
+    for (let looked = 0; looked < LOOKED_THROUGH && !this.#signal.aborted; looked += PAGE) {
+      const page = await this.#context.listing.list({
+        ...this.#filter,
+        limit: PAGE,
+        ...(cursor === undefined ? {} : { cursor }),
+      })
+      for (const record of page.records) if (changedAt(record) >= since) yield record
+      cursor = page.next
+      if (cursor === undefined) return
+    }
+  }
+}
+
+function changedAt({ acceptedAt, finishedAt, attempts }: InvocationRecord): number {
+  return Math.max(acceptedAt, finishedAt ?? 0, attempts.at(-1)?.startedAt ?? 0, attempts.at(-1)?.finishedAt ?? 0)
+}
