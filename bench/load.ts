@@ -46,6 +46,25 @@ export async function latencies(url: string, count: number): Promise<{ p50Us: nu
   }
 }
 
+export interface Crowd {
+  /** Of the calls that were answered with 200, ms. */
+  readonly times: readonly number[]
+  readonly lastMs: number
+  readonly failed: number
+}
+
+/** Calls all of these at the same moment. The first failure is told on standard error. */
+export async function callAll(urls: readonly string[], agent: http.Agent): Promise<Crowd> {
+  const from = performance.now()
+  const settled = await Promise.allSettled(urls.map((url) => get(url, agent)))
+  const lastMs = performance.now() - from
+  const failures = settled.filter((each) => each.status === 'rejected')
+  if (failures[0] !== undefined)
+    console.error(`${failures.length} of ${urls.length} calls failed: ${failures[0].reason}`)
+  const times = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  return { times, lastMs, failed: failures.length }
+}
+
 /** @returns milliseconds until the whole answer was there @throws when it is not 2xx */
 export function get(url: string, agent: http.Agent): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -6,7 +6,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { installationOf } from '#cli/serve/parts'
+import { LABELS } from '#invoker/sandbox/docker/labels'
+
 const START_LIMIT_MS = 120_000
+/** For the end of sandboxes, and for generic ones to be made. */
+const SETTLE_LIMIT_MS = 60_000
+/** Generic sandboxes are made one after the other: the first is there in this time, and the next of a container in the step. */
+const STOCK_WAIT_MS = 5000
+const STOCK_STEP_MS = 500
+
+export const NO_STEM_CELLS = { HEARTH_STEM_CELLS: 'off' }
+export const STEM_CELLS = { HEARTH_STEM_CELLS: 'auto' }
+/** Idle sandboxes stay as they are. */
+export const NO_LADDER = { HEARTH_PAUSE_AFTER_MS: '0', HEARTH_HIBERNATE_AFTER_MS: '0' }
+/** What sandboxes are counted with must not be what is measured. */
+export const UNBOUNDED_MEMORY = { HEARTH_MEMORY_MIB: String(1024 * 1024) }
 
 export interface FunctionView {
   readonly version: number
@@ -26,10 +41,16 @@ export class Platform implements AsyncDisposable {
     this.#dataDir = dataDir
   }
 
-  /** @param settings HEARTH_ variables beside those of every benchmark */
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Platform> {
+  /**
+   * @param settings HEARTH_ variables beside those of every benchmark
+   * @param nodeFlags of its main process
+   */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    nodeFlags: readonly string[] = [],
+  ): Promise<Platform> {
     const dataDir = await mkdtemp(join(tmpdir(), 'hearth-bench-'))
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../cli/main.ts'), 'serve'], {
+    const child = spawn(process.execPath, [...nodeFlags, join(import.meta.dirname, '../cli/main.ts'), 'serve'], {
       env: {
         ...process.env,
         HEARTH_PORT: '0',
@@ -45,9 +66,14 @@ export class Platform implements AsyncDisposable {
     return new Platform(url, 'bench', child, dataDir)
   }
 
-  /** The pid, for profiles. */
-  get pid(): number | undefined {
-    return this.#child.pid
+  /** Of the main process, for profiles. */
+  get pid(): number {
+    return this.#child.pid!
+  }
+
+  /** The label of its containers. */
+  get label(): string {
+    return `${LABELS.installation}=${installationOf({ dataDir: this.#dataDir })}`
   }
 
   /** Which drivers are on. */
@@ -64,13 +90,48 @@ export class Platform implements AsyncDisposable {
     return (await this.json('GET', `/v1/functions/${name}`)) as FunctionView
   }
 
+  async remove(name: string): Promise<void> {
+    await this.json('DELETE', `/v1/functions/${name}`)
+  }
+
   /** Resolves when no sandbox of the function is left, and `generic` ones that could be specialized for it are there. */
-  async scaledToZero(name: string, generic = 0): Promise<void> {
-    for (;;) {
-      const { generic: stock, ...own } = (await this.view(name)).sandboxes
-      if (Object.values(own).every((count) => count === 0) && (stock ?? 0) >= generic) return
-      await sleep(5)
+  scaledToZero(name: string, generic = 0): Promise<void> {
+    return until(`${name} scaled to zero, ${generic} generic`, async () => {
+      const { generic: stock = 0, ...own } = (await this.view(name)).sandboxes
+      return Object.values(own).every((count) => count === 0) && stock >= generic
+    })
+  }
+
+  /** Generic sandboxes that the function's next start could take: 1, or 0 when none is made for it. */
+  async stockFor(name: string): Promise<0 | 1> {
+    const deadline = performance.now() + STOCK_WAIT_MS
+    while (performance.now() < deadline) {
+      if (((await this.view(name)).sandboxes.generic ?? 0) > 0) return 1
+      await sleep(50)
     }
+    return 0
+  }
+
+  /** Resolves when nothing is left of any function, and the stock does not grow any more. */
+  async allScaledToZero(): Promise<void> {
+    let stock = -1
+    await until('all functions scaled to zero', async () => {
+      const { generic = 0, ...own } = await this.sandboxes()
+      const settled = Object.values(own).every((count) => count === 0) && generic === stock
+      stock = generic
+      if (!settled) await sleep(STOCK_STEP_MS)
+      return settled
+    })
+  }
+
+  /** By state, those of all functions and the generic ones. */
+  async sandboxes(): Promise<Readonly<Record<string, number>>> {
+    const text = await (await fetch(`${this.url}/metrics`)).text()
+    const counts: Record<string, number> = {}
+    for (const [, state, count] of text.matchAll(/^hearth_sandboxes\{.*state="(\w+)"\} (\d+)/gm)) {
+      counts[state!] = (counts[state!] ?? 0) + Number(count)
+    }
+    return counts
   }
 
   async json(method: string, path: string, type?: string, body?: string | Uint8Array): Promise<unknown> {
@@ -106,4 +167,12 @@ async function ready(dataDir: string, child: ChildProcess): Promise<string> {
     await sleep(50)
   }
   throw new Error(`hearth serve was not ready within ${START_LIMIT_MS} ms`)
+}
+
+async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + SETTLE_LIMIT_MS
+  while (!(await reached())) {
+    if (performance.now() > deadline) throw new Error(`expected within ${SETTLE_LIMIT_MS} ms: ${what}`)
+    await sleep(5)
+  }
 }

@@ -36,12 +36,16 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
 }
 
+export interface About {
+  readonly name: string
+  readonly unit: string
+  readonly aim?: Aim | undefined
+  /** Rounds, where the one value was made of several. */
+  readonly runs?: number
+}
+
 /** One figure from paired rounds: `values[i]` and `baselines[i]` were measured next to each other. */
-export function summarize(
-  about: { readonly name: string; readonly unit: string; readonly aim?: Aim },
-  values: readonly number[],
-  baselines?: readonly number[],
-): BenchResult {
+export function summarize(about: About, values: readonly number[], baselines?: readonly number[]): BenchResult {
   const value = median(values)
   const ratio = baselines === undefined ? undefined : median(values.map((each, index) => each / baselines[index]!))
   const judged = about.aim?.of === 'ratio' ? ratio : value
@@ -52,13 +56,24 @@ export function summarize(
     value,
     baseline: baselines === undefined ? undefined : median(baselines),
     ratio,
-    runs: values.length,
+    runs: about.runs ?? values.length,
     aim: about.aim === undefined ? undefined : `${about.aim.of} ${least === undefined ? `≤ ${most}` : `≥ ${least}`}`,
     met:
       about.aim === undefined || judged === undefined
         ? undefined
         : judged >= (least ?? -Infinity) && judged <= (most ?? Infinity),
   }
+}
+
+/** A percentile of all rounds together, for those that one round has too few values for. */
+export function summarizeAll(
+  about: About,
+  share: number,
+  rounds: readonly (readonly number[])[],
+  baselines?: readonly (readonly number[])[],
+): BenchResult {
+  const of = (each: readonly (readonly number[])[]): number[] => [percentile(each.flat(), share)]
+  return summarize({ ...about, runs: rounds.length }, of(rounds), baselines === undefined ? undefined : of(baselines))
 }
 
 export function printTable(results: readonly BenchResult[]): void {
@@ -95,6 +110,6 @@ export async function writeJson(path: string, results: readonly BenchResult[]): 
 }
 
 function shown(value: number): string {
-  if (value >= 100) return Math.round(value).toLocaleString('en')
+  if (value >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
   return value.toFixed(value >= 10 ? 1 : 3)
 }

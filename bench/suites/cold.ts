@@ -1,67 +1,81 @@
-// The first call after scale to zero, per runtime: what a caller waits for, HTTP included. Containers twice: without
-// generic sandboxes in stock, and with one that waits for code.
+// The first call after scale to zero, per runtime: what a caller waits for, HTTP included. With and without generic
+// sandboxes that wait for code, and beside each round a plain `node` from its start to its first answer.
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { type BenchFunction, deployAll } from '../functions.ts'
+import { BENCH_FUNCTIONS, deployAll } from '../functions.ts'
 import { get } from '../load.ts'
 import type { Options } from '../options.ts'
-import { Platform } from '../platform.ts'
-import { type Aim, type BenchResult, percentile, summarize } from '../result.ts'
+import { plainFirstAnswer } from '../plain.ts'
+import { Platform, STEM_CELLS } from '../platform.ts'
+import { type Aim, type BenchResult, median, percentile, summarize, summarizeAll } from '../result.ts'
 
-const CALLS_PER_RUN = 8
 const KEEP_ALIVE = '20ms'
-/** What the call before has set off is over then: the end of its sandbox, and the making of the next in stock. */
-const QUIET_MS = 500
-const AIMS: Readonly<Record<string, Aim>> = {
-  node: { of: 'value', most: 200 },
-  python: { of: 'value', most: 200 },
-  'js-reset': { of: 'value', most: 30 },
-  wasm: { of: 'value', most: 30 },
+/** What the call before has set off is over then, such as the rehearsal of the container made for the stock. */
+const QUIET_MS = 250
+const PLAIN_STARTS_PER_RUN = 10
+
+/** In ms, of a start from the stock where there is one for the runtime. */
+const AIMS: Readonly<Record<string, { readonly p50: Aim; readonly p99: Aim }>> = {
+  node: { p50: atMost(6), p99: atMost(20) },
+  python: { p50: atMost(4), p99: atMost(12) },
+  'js-reset': { p50: atMost(15), p99: atMost(30) },
+  wasm: { p50: atMost(5), p99: atMost(15) },
 }
-const CELL_AIMS: Readonly<Record<string, { readonly p50: Aim; readonly p99: Aim }>> = {
-  node: { p50: { of: 'value', most: 6 }, p99: { of: 'value', most: 20 } },
-  python: { p50: { of: 'value', most: 4 }, p99: { of: 'value', most: 12 } },
-}
+
+const MEASURED = BENCH_FUNCTIONS.filter(({ name }) => name in AIMS)
 
 /** First calls of one function on one platform, a list for each round. */
 interface Subject {
   readonly name: string
+  readonly title: string
   readonly platform: Platform
   /** Sandboxes in stock that must be there before a call. */
-  readonly generic: number
+  readonly generic: 0 | 1
   readonly rounds: number[][]
 }
 
 /** @param platform without generic sandboxes */
-export async function cold(platform: Platform, { runs }: Options): Promise<readonly BenchResult[]> {
-  await using stocked = await Platform.start({ HEARTH_STEM_CELLS: 'auto' })
-  const plain = (await deployed(platform)).map(({ name }) => subject(name, platform, 0))
-  const cells = (await deployed(stocked)).filter(inContainer).map(({ name }) => subject(name, stocked, 1))
-  console.error(`cold: ${runs} rounds of ${CALLS_PER_RUN} first calls per runtime`)
+export async function cold(platform: Platform, { runs, calls }: Options): Promise<readonly BenchResult[]> {
+  await using stocked = await Platform.start(STEM_CELLS)
+  const subjects = [...(await subjectsOn(platform, false)), ...(await subjectsOn(stocked, true))]
+  const perRun = Math.ceil(calls / runs)
+  console.error(
+    `cold: ${runs} rounds of ${perRun} first calls each of ${subjects.map(({ title }) => title).join('; ')}`,
+  )
+  const plain: number[][] = []
   for (let round = 0; round < runs; round++) {
-    for (const each of [...plain, ...cells]) each.rounds.push(await firstCalls(each))
-    console.error(`cold: round ${round + 1} of ${runs}`)
+    plain.push(await plainStarts())
+    for (const each of subjects) {
+      each.rounds.push(await firstCalls(each, perRun))
+      console.error(
+        `cold: round ${round + 1} of ${runs}, ${each.title}: p50 ${median(each.rounds.at(-1)!).toFixed(1)} ms`,
+      )
+    }
   }
-  return [...plain.flatMap(plainResults), ...cells.flatMap((each) => cellResults(each, plain))]
+  return [
+    summarize({ name: 'cold plain node process: p50 to the first answer', unit: 'ms' }, plain.map(median)),
+    ...subjects.flatMap((each) => resultsOf(each, plain, hasStocked(each, subjects))),
+  ]
 }
 
-async function deployed(platform: Platform): Promise<readonly BenchFunction[]> {
-  return (await deployAll(platform, { keepAlive: KEEP_ALIVE })).filter(({ name }) => name in AIMS)
+async function subjectsOn(platform: Platform, stocked: boolean): Promise<Subject[]> {
+  const deployed = await deployAll(platform, { keepAlive: KEEP_ALIVE }, MEASURED)
+  const subjects: Subject[] = []
+  for (const { name } of deployed) {
+    const generic = stocked ? await platform.stockFor(name) : 0
+    // Without a stock of its kind it is the same as on the other platform.
+    if (stocked && generic === 0) continue
+    const title = stocked ? `${name}, stem cell ready` : `${name}, no stem cells`
+    subjects.push({ name, title, platform, generic, rounds: [] })
+  }
+  return subjects
 }
 
-function inContainer({ driver }: BenchFunction): boolean {
-  return driver === 'docker'
-}
-
-function subject(name: string, platform: Platform, generic: number): Subject {
-  return { name, platform, generic, rounds: [] }
-}
-
-async function firstCalls({ name, platform, generic }: Subject): Promise<number[]> {
+async function firstCalls({ name, platform, generic }: Subject, calls: number): Promise<number[]> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const times: number[] = []
-  for (let call = 0; call < CALLS_PER_RUN; call++) {
+  for (let call = 0; call < calls; call++) {
     await platform.scaledToZero(name, generic)
     await sleep(QUIET_MS)
     times.push(await get(`${platform.url}/fn/${name}`, agent))
@@ -70,26 +84,38 @@ async function firstCalls({ name, platform, generic }: Subject): Promise<number[
   return times
 }
 
-function plainResults({ name, rounds }: Subject): readonly BenchResult[] {
-  const slowest = rounds.map((times) => Math.max(...times))
+async function plainStarts(): Promise<number[]> {
+  const times: number[] = []
+  for (let start = 0; start < PLAIN_STARTS_PER_RUN; start++) times.push(await plainFirstAnswer())
+  return times
+}
+
+/** Whether the same function is also measured with a stock: the aims are then for that. */
+function hasStocked({ name, generic }: Subject, subjects: readonly Subject[]): boolean {
+  return generic === 0 && subjects.some((each) => each.name === name && each.generic > 0)
+}
+
+function resultsOf(
+  { name, title, rounds }: Subject,
+  plain: readonly number[][],
+  aimedElsewhere: boolean,
+): BenchResult[] {
+  const aims = aimedElsewhere ? undefined : AIMS[name]
+  const about = (what: string, aim: Aim | undefined) => ({
+    name: `cold ${title}: ${what} of first calls`,
+    unit: 'ms',
+    aim,
+  })
   return [
-    summarize({ name: `cold ${name}: p50 of first calls`, unit: 'ms', aim: AIMS[name]! }, p50s(rounds)),
-    summarize({ name: `cold ${name}: slowest first call`, unit: 'ms' }, slowest),
+    summarize(
+      about('p50', aims?.p50),
+      rounds.map((times) => percentile(times, 0.5)),
+      plain.map(median),
+    ),
+    summarizeAll(about('p99', aims?.p99), 0.99, rounds, plain),
   ]
 }
 
-/** With those without a stock in the same rounds as the baseline. */
-function cellResults({ name, rounds }: Subject, plain: readonly Subject[]): readonly BenchResult[] {
-  const without = plain.find((each) => each.name === name)!.rounds
-  const { p50, p99 } = CELL_AIMS[name]!
-  const all = [rounds, without].map((each) => percentile(each.flat(), 0.99))
-  const title = `cold ${name}, stem cell ready`
-  return [
-    summarize({ name: `${title}: p50 of first calls`, unit: 'ms', aim: p50 }, p50s(rounds), p50s(without)),
-    summarize({ name: `${title}: p99 of all`, unit: 'ms', aim: p99 }, [all[0]!], [all[1]!]),
-  ]
-}
-
-function p50s(rounds: readonly number[][]): number[] {
-  return rounds.map((times) => percentile(times, 0.5))
+function atMost(most: number): Aim {
+  return { of: 'value', most }
 }

@@ -1,6 +1,4 @@
 // The idle ladder of a container: what it holds and what its next call takes when it is warm, paused and hibernated.
-import { readFile } from 'node:fs/promises'
-
 import { sleep } from '#core/clock'
 import type { RuntimeName } from '#core/function'
 import { packFiles } from '#core/pack'
@@ -81,13 +79,4 @@ async function canHibernate(sandbox: Sandbox): Promise<boolean> {
   if (hibernation?.hibernated === true) return true
   console.error(`not hibernated: ${hibernation?.reason ?? 'the driver cannot'}`)
   return false
-}
-
-/** The memory of the cgroup of a process, bytes. Version 1 or 2. */
-export async function cgroupMemory(pid: number): Promise<number> {
-  const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8')
-  const path = /^\d+:memory:(.*)$/m.exec(groups)?.[1]
-  if (path !== undefined) return Number(await readFile(`/sys/fs/cgroup/memory${path}/memory.usage_in_bytes`, 'utf8'))
-  const unified = /^0::(.*)$/m.exec(groups)?.[1] ?? ''
-  return Number(await readFile(`/sys/fs/cgroup${unified}/memory.current`, 'utf8'))
 }

@@ -1,9 +1,7 @@
 // Warm sync calls against plain node:http: throughput at 32 connections, latency at 1. Rounds are interleaved.
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-
 import { deployAll } from '../functions.ts'
 import { findLoader, latencies, throughput } from '../load.ts'
+import { startPlain } from '../plain.ts'
 import type { Platform } from '../platform.ts'
 import { type Aim, type BenchResult, summarize } from '../result.ts'
 import type { Options } from '../options.ts'
@@ -46,24 +44,4 @@ export async function warm(platform: Platform, { runs, seconds }: Options): Prom
 
 function about(name: string, unit: string, aim?: Aim): { name: string; unit: string; aim?: Aim } {
   return aim === undefined ? { name, unit } : { name, unit, aim }
-}
-
-/** node:http in a process of its own, on the Node that Hearth runs on. */
-async function startPlain(): Promise<AsyncDisposable & { readonly url: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../baselines/node-http.mjs')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const port = await new Promise<string>((resolve, reject) => {
-    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()))
-    child.once('exit', (code) => reject(new Error(`the node:http baseline ended with exit code ${code}`)))
-  })
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    async [Symbol.asyncDispose]() {
-      child.removeAllListeners('exit')
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill()
-      await ended
-    },
-  }
 }
