@@ -18,16 +18,26 @@ export function worth({ clock, frequency, costMs, memoryMiB }: Omit<Evictable<un
   return clock + (frequency * costMs) / memoryMiB
 }
 
-/** Those of least worth that together free `neededMiB`; undefined when all of them would not. */
+/**
+ * Those of least worth that together free `neededMiB`, but for small ones that the others make unnecessary; undefined when
+ * all of them would not be enough.
+ */
 export function victims<P>(candidates: readonly Evictable<P>[], neededMiB: number): readonly P[] | undefined {
-  const chosen: P[] = []
+  const chosen: Evictable<P>[] = []
   let freed = 0
   for (const candidate of candidates.toSorted((a, b) => worth(a) - worth(b))) {
     if (freed >= neededMiB) break
-    chosen.push(candidate.sandbox)
+    chosen.push(candidate)
     freed += candidate.memoryMiB
   }
-  return freed >= neededMiB ? chosen : undefined
+  if (freed < neededMiB) return undefined
+  const spared = new Set<Evictable<P>>()
+  for (const candidate of chosen.toReversed()) {
+    if (freed - candidate.memoryMiB < neededMiB) continue
+    spared.add(candidate)
+    freed -= candidate.memoryMiB
+  }
+  return chosen.filter((candidate) => !spared.has(candidate)).map(({ sandbox }) => sandbox)
 }
 
 /** Those of a version that are without a call, each with what it really holds. */

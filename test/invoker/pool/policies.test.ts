@@ -121,8 +121,8 @@ describe('place()', () => {
     ['none', { paused: false, hibernated: false, start: true }, 'create'],
     ['a paused one only', { paused: true, hibernated: false, start: false }, 'wait'],
     ['a hibernated one', { paused: false, hibernated: true, start: false }, 'wake'],
-  ] as const)('wakes what the backlog is worth: %s', (_, worth, kind) => {
-    expect(place({ ...demand, worth }, { ...view, own: [hibernated('a', 1)] }).kind).toBe(kind)
+  ] as const)('wakes what the backlog is worth: %s', (_, worthwhile, kind) => {
+    expect(place({ ...demand, worth: worthwhile }, { ...view, own: [hibernated('a', 1)] }).kind).toBe(kind)
   })
 
   test('waits when the backlog is not worth a start', () => {
@@ -137,13 +137,29 @@ describe('placeAhead()', () => {
   const cells = [generic('g'), generic('h')]
 
   test.each([
-    ['takes a generic one', [], cells, 1000, ['specialize', 'g']],
-    ['takes the last one for a version that has none', [], [generic('g')], 1000, ['specialize', 'g']],
-    ['leaves the last one to calls otherwise', [idle('a', 0)], [generic('g')], 1000, ['create', undefined]],
-    ['takes one of several for a second sandbox', [idle('a', 0)], cells, 1000, ['specialize', 'g']],
-    ['needs no memory for a generic one', [], cells, 0, ['specialize', 'g']],
-    ['does not take one that is still being made', [], [starting('s')], 1000, ['create', undefined]],
-  ] as const)('%s', (_, own, stock, freeMiB, expected) => {
+    ['takes a generic one', { own: [], stock: cells, freeMiB: 1000 }, ['specialize', 'g']],
+    [
+      'takes the last one for a version that has none',
+      { own: [], stock: [generic('g')], freeMiB: 1000 },
+      ['specialize', 'g'],
+    ],
+    [
+      'leaves the last one to calls otherwise',
+      { own: [idle('a', 0)], stock: [generic('g')], freeMiB: 1000 },
+      ['create', undefined],
+    ],
+    [
+      'takes one of several for a second sandbox',
+      { own: [idle('a', 0)], stock: cells, freeMiB: 1000 },
+      ['specialize', 'g'],
+    ],
+    ['needs no memory for a generic one', { own: [], stock: cells, freeMiB: 0 }, ['specialize', 'g']],
+    [
+      'does not take one that is still being made',
+      { own: [], stock: [starting('s')], freeMiB: 1000 },
+      ['create', undefined],
+    ],
+  ] as const)('%s', (_, { own, stock, freeMiB }, expected) => {
     const ahead = placeAhead<Named>({ memoryMiB: 100 }, { own, generic: stock, freeMiB })
     expect([ahead?.kind, ahead?.kind === 'specialize' ? ahead.sandbox.name : undefined]).toEqual(expected)
   })
@@ -217,6 +233,20 @@ describe('victims()', () => {
     expect(victims(candidates, 1)).toEqual(['large'])
     expect(victims(candidates, 401)).toEqual(['large', 'frequent'])
     expect(victims(candidates, 701)).toBeUndefined()
+  })
+
+  test('spares what a larger one makes unnecessary, the most worth first', () => {
+    const candidates = [
+      candidate('small', { memoryMiB: 2, frequency: 0 }),
+      candidate('middle', { memoryMiB: 60, frequency: 0, clock: 1 }),
+      candidate('large', { memoryMiB: 256, frequency: 0, clock: 2 }),
+    ]
+    expect(victims(candidates, 2)).toEqual(['small'])
+    expect(victims(candidates, 100)).toEqual(['large'])
+    expect(victims(candidates, 257)).toEqual(['small', 'large'])
+    expect(victims(candidates, 300)).toEqual(['middle', 'large'])
+    expect(victims(candidates, 318)).toEqual(['small', 'middle', 'large'])
+    expect(victims(candidates, 319)).toBeUndefined()
   })
 
   test('worth is clock + frequency × cost ÷ size', () => {
