@@ -8,8 +8,8 @@ import type { DriverStatus } from '#core/invoker'
 import type { Gateway, GatewayOptions } from '#gateway/gateway'
 import { createGateway } from '#gateway/server'
 import { ArtifactCache } from '#invoker/artifacts'
+import { Consumer } from '#invoker/async/consumer'
 import { createBuilder } from '#invoker/build/builder'
-import { Consumer } from '#invoker/consumer'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker } from '#invoker/local-invoker'
 import type { Log } from '#invoker/log'
@@ -109,6 +109,9 @@ function startConsumer(
     lanes: store.lanes,
     functions: store.functions,
     records: store.records,
+    deadLetters: store.deadLetters,
+    // Until destinations are composed: what is to be told waits in the delivery lanes.
+    destinations: undefined,
     invoker,
     clock: systemClock,
     log: invokerLog(log),
@@ -116,6 +119,7 @@ function startConsumer(
     drainMs: config.drainMs,
     maxResultBytes: config.maxResultBytes,
     onCompletion: (name, completion) => gateway.observe(name, completion),
+    onDelivery: () => undefined,
   })
 }
 

@@ -3,7 +3,7 @@ import type { Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
 import type { InvocationSink } from '#core/invoker'
 import type { RecordResult, RecordStore } from '#core/record'
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+import { keptBody } from './kept-body.ts'
 
 export interface CollectorOptions {
   readonly records: Pick<RecordStore, 'writeLogs'>
@@ -51,11 +51,10 @@ export class ResponseCollector implements InvocationSink {
     if (this.#head === undefined) return undefined
     const result = { status: this.#head.status, headers: this.#head.headers, bodyBytes: this.#bytes }
     if (this.#bytes > this.#options.maxBodyBytes) return result
-    const body = Buffer.concat(this.#chunks)
-    try {
-      return { ...result, body: strictUtf8.decode(body), bodyEncoding: 'utf8' }
-    } catch {
-      return { ...result, body: body.toString('base64'), bodyEncoding: 'base64' }
+    const [only] = this.#chunks
+    return {
+      ...result,
+      ...keptBody(this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks)),
     }
   }
 }

@@ -2,11 +2,14 @@
 // platform, not the function, was to blame. Pure; chance is an argument.
 import type { ErrorCode, PlatformError } from '#core/errors'
 import type { Outcome } from '#core/outcome'
+import type { RetryPolicy } from '#core/queue'
 import type { RecordError, RecordState } from '#core/record'
 import { recordErrorOf, recordStateOf } from '#core/record-of'
 
 export type AttemptResult =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  /** A batch of events was answered, and some of them have failed. */
+  | { readonly kind: 'partly-failed'; readonly failed: number; readonly of: number }
   /** The platform did not run it. */
   | { readonly kind: 'refused'; readonly error: PlatformError }
 
@@ -17,8 +20,6 @@ export type Verdict =
   /** It did not count. */
   | { readonly kind: 'release'; readonly delayMs: number }
 
-const FIRST_RETRY_MS = 1000
-const MAX_RETRY_MS = 300_000
 const RELEASE_MS = 1000
 
 /** Refusals that say nothing about the function. */
@@ -33,7 +34,7 @@ const NO_ROOM: readonly ErrorCode[] = [
 /** @param chance in [0, 1) */
 export function judge(
   result: AttemptResult,
-  { attempt, maxAttempts }: { readonly attempt: number; readonly maxAttempts: number },
+  { attempt, retry }: { readonly attempt: number; readonly retry: RetryPolicy },
   chance: number,
 ): Verdict {
   const failure = failureOf(result)
@@ -41,14 +42,22 @@ export function judge(
   if (result.kind === 'refused' && NO_ROOM.includes(result.error.code)) {
     return { kind: 'release', delayMs: spread((result.error.retryAfterS ?? 0) * 1000 || RELEASE_MS, chance) }
   }
-  const final = result.kind === 'refused' && !result.error.retryable
-  if (final || attempt >= maxAttempts) return { kind: 'done', ...failure }
-  return { kind: 'retry', ...failure, delayMs: backoffMs(attempt, chance) }
+  const isFinal = result.kind === 'refused' && !result.error.retryable
+  if (isFinal || failure.state === 'cancelled' || attempt >= retry.maxAttempts) return { kind: 'done', ...failure }
+  return { kind: 'retry', ...failure, delayMs: backoffMs(retry, attempt, chance) }
 }
 
-/** 1, 2, 4 … s after the first, second, third attempt, up to 5 minutes, each up to half shorter by chance. */
-export function backoffMs(attempt: number, chance: number): number {
-  return spread(Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempt - 1)), chance)
+/**
+ * How long to wait after a failed attempt. `exponential`: `delayMs` doubled from attempt to attempt, up to
+ * `maxDelayMs`, with equal jitter (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015): between
+ * half of it and all of it. Full jitter, from 0, would spread a little better, and now and then leave what has failed
+ * no time at all to recover.
+ * @param attempt the one that failed, 1 for the first
+ * @param chance in [0, 1)
+ */
+export function backoffMs({ backoff, delayMs, maxDelayMs }: RetryPolicy, attempt: number, chance: number): number {
+  if (backoff === 'fixed') return Math.min(delayMs, maxDelayMs)
+  return spread(Math.min(maxDelayMs, delayMs * 2 ** (attempt - 1)), chance)
 }
 
 /** So that what failed together does not come back together. */
@@ -61,10 +70,16 @@ function failureOf(result: AttemptResult): { state: RecordState; error: RecordEr
   if (result.kind === 'refused') {
     return { state: 'failed', error: { code: result.error.code, message: result.error.message } }
   }
+  if (result.kind === 'partly-failed') {
+    return functionFailed(`${result.failed} of the ${result.of} events of the batch failed`)
+  }
   const { outcome } = result
   const error = recordErrorOf(outcome)
   if (error !== undefined) return { state: recordStateOf(outcome), error }
   if (outcome.kind !== 'responded' || outcome.status < 500) return undefined
-  const message = `the function responded with status ${outcome.status}`
+  return functionFailed(`the function responded with status ${outcome.status}`)
+}
+
+function functionFailed(message: string): { state: RecordState; error: RecordError } {
   return { state: 'failed', error: { code: 'function-failed', message } }
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { systemClock } from '#core/clock'
 import type { FunctionVersion } from '#core/function'
-import { Consumer } from '#invoker/consumer'
+import { Consumer } from '#invoker/async/consumer'
 import type { Dispatcher } from '#invoker/dispatcher'
 import { createLocalInvoker } from '#invoker/local-invoker'
 import { FakeDriver } from '#invoker/sandbox/fake/driver'
@@ -11,8 +11,9 @@ import { openStore, type Store } from '#store/open'
 import { behave } from '#test/contract/fixtures/fake'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
-import { versionOf } from './house.ts'
-import { queued } from './memory-lanes.ts'
+import { versionOf } from '#test/invoker/house'
+
+import { MemoryDeadLetters, queued } from './memory-lanes.ts'
 
 let server: TestRedis
 beforeAll(async () => {
@@ -38,8 +39,21 @@ function invokerFor(): Dispatcher {
 
 function consumerFor(store: Store, invoker: Dispatcher, drainMs = 5000): Consumer {
   const { lanes, functions, records } = store
-  const options = { lanes, functions, records, invoker, clock: systemClock, log }
-  return new Consumer({ ...options, maxRunning: 64, maxResultBytes: 1000, drainMs, onCompletion: () => undefined })
+  return new Consumer({
+    lanes,
+    functions,
+    records,
+    deadLetters: new MemoryDeadLetters(),
+    destinations: undefined,
+    invoker,
+    clock: systemClock,
+    log,
+    maxRunning: 64,
+    maxResultBytes: 1000,
+    drainMs,
+    onCompletion: () => undefined,
+    onDelivery: () => undefined,
+  })
 }
 
 async function deploy(

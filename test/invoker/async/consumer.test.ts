@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest'
 
 import type { FunctionVersion } from '#core/function'
 import type { InvocationRecord } from '#core/record'
-import { Consumer } from '#invoker/consumer'
+import { Consumer } from '#invoker/async/consumer'
 
-import { type HouseOptions, testHouse, versionOf } from './house.ts'
-import { settle } from './manual-clock.ts'
-import { MemoryFunctions, MemoryLanes, MemoryRecords, queued } from './memory-lanes.ts'
+import type { QueuedInvocation } from '#core/queue'
+import { type HouseOptions, testHouse, versionOf } from '#test/invoker/house'
+import { settle } from '#test/invoker/manual-clock'
+
+import { MemoryDeadLetters, MemoryFunctions, MemoryLanes, MemoryRecords, queued } from './memory-lanes.ts'
 
 function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
   const house = testHouse(options)
@@ -14,11 +16,14 @@ function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
   const lanes = new MemoryLanes(clock)
   const functions = new MemoryFunctions()
   const records = new MemoryRecords()
+  const deadLetters = new MemoryDeadLetters()
   const completed: string[] = []
   const consumer = new Consumer({
     lanes,
     functions,
     records,
+    deadLetters,
+    destinations: undefined,
     invoker,
     clock,
     log: { warn: (message) => void house.warnings.push(message) },
@@ -26,9 +31,14 @@ function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
     maxResultBytes: 100,
     drainMs: 1000,
     onCompletion: (_, { outcome }) => void completed.push(outcome.kind),
+    onDelivery: () => undefined,
   })
-  const submit = async (version: FunctionVersion, target: string): Promise<() => InvocationRecord | undefined> => {
-    const invocation = queued(version, target)
+  const submit = async (
+    version: FunctionVersion,
+    target: string,
+    changes: Partial<QueuedInvocation> = {},
+  ): Promise<() => InvocationRecord | undefined> => {
+    const invocation = queued(version, target, changes)
     await lanes.add(invocation)
     return () => records.records.get(invocation.id)
   }
@@ -37,7 +47,7 @@ function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
     functions.put(version)
     return version
   }
-  return { ...house, lanes, functions, records, consumer, completed, submit, deployed }
+  return { ...house, lanes, functions, records, deadLetters, consumer, completed, submit, deployed }
 }
 
 describe('the consumer', () => {
@@ -134,8 +144,9 @@ describe('the consumer', () => {
     expect(lanes.takenAlong).toBe(0)
     expect(lanes.held.size).toBe(0)
     // What was in hand is done, the rest still waits.
-    expect(await lanes.depth(version.function)).toBeGreaterThanOrEqual(3)
-    expect(lanes.completed.length + (await lanes.depth(version.function))).toBe(5)
+    const { waiting } = await lanes.state(version.function)
+    expect(waiting).toBeGreaterThanOrEqual(3)
+    expect(lanes.completed.length + waiting).toBe(5)
   })
 
   test('serves the lanes in turn', async () => {
@@ -185,7 +196,7 @@ describe('the consumer', () => {
     expect(record()).toMatchObject({
       state: 'failed',
       error: { code: 'function-not-found' },
-      attempts: [{ number: 1 }],
+      attempts: [],
     })
     expect(lanes.completed).toHaveLength(1)
   })
@@ -194,7 +205,7 @@ describe('the consumer', () => {
     const { clock, lanes, records, submit, deployed, completed } = consumerHouse()
     await submit(deployed('lost'), '/sleep?ms=500')
     await clock.pass(50)
-    for (const lease of lanes.held.values()) lease.abort()
+    for (const { lost } of lanes.held.values()) lost.abort()
     await clock.pass(1000)
     expect(completed).toEqual(['cancelled'])
     expect(records.states).toEqual(['running'])

@@ -1,26 +1,40 @@
-// Lanes, functions and records in memory, for tests of the consumer; the real ones are tested with it in test/e2e.
+// Lanes, functions, records and dead letters in memory, for tests of the consumer; the real ones are tested with it in
+// consumer-on-redis.test.ts and test/e2e.
+import type { DeadLetter, DeadLetters } from '#core/dead-letter'
+import type { PlatformError } from '#core/errors'
 import type { FunctionRecord, FunctionVersion } from '#core/function'
 import type { FunctionStore } from '#core/function-store'
-import { type FunctionName, type InvocationId, newInvocationId } from '#core/ids'
-import type { Claim, Lanes, QueuedInvocation } from '#core/queue'
+import { deliveryLaneOf, type FunctionName, type InvocationId, type LaneName, newInvocationId } from '#core/ids'
+import type { Claim, LaneLimits, Lanes, LaneState, QueuedInvocation } from '#core/queue'
 import type { InvocationRecord, RecordStore, StoredLogLine } from '#core/record'
-
-import type { ManualClock } from './manual-clock.ts'
+import { retryPolicyOf } from '#core/spec'
+import type { ManualClock } from '#test/invoker/manual-clock'
 
 interface Job {
   readonly invocation: QueuedInvocation
-  attempt: number
+  readonly attempt: number
+  readonly takeovers: number
+}
+
+interface Held {
+  readonly job: Job
+  readonly lost: AbortController
+  readonly cancelled: AbortController
 }
 
 export class MemoryLanes implements Lanes {
   readonly #clock: ManualClock
-  readonly #waiting = new Map<FunctionName, Job[]>()
-  readonly #listeners = new Set<(name: FunctionName) => void>()
-  /** Aborting one loses the lease of that invocation. */
-  readonly held = new Map<InvocationId, AbortController>()
+  readonly #waiting = new Map<LaneName, Job[]>()
+  readonly #listeners = new Set<(name: LaneName) => void>()
+  readonly held = new Map<InvocationId, Held>()
+  readonly limits = new Map<LaneName, LaneLimits>()
   readonly completed: InvocationId[] = []
   readonly retries: number[] = []
   readonly releases: number[] = []
+  /** Most that were held of a lane at the same time. */
+  readonly peaks = new Map<LaneName, number>()
+  /** Called before each step of a claim or an add; a throw makes it fail. */
+  onStep: (step: 'add' | 'complete' | 'retry', id: InvocationId) => void = () => undefined
   takes = 0
   takenAlong = 0
 
@@ -29,74 +43,153 @@ export class MemoryLanes implements Lanes {
   }
 
   async add(invocation: QueuedInvocation): Promise<void> {
-    this.#put({ invocation, attempt: 1 })
+    this.onStep('add', invocation.id)
+    if (await this.has(laneOf(invocation), invocation.id)) return
+    this.#put({ invocation, attempt: 1, takeovers: 0 })
   }
 
-  async take(name: FunctionName): Promise<Claim | undefined> {
+  async addMany(invocations: readonly QueuedInvocation[]): Promise<readonly (PlatformError | undefined)[]> {
+    for (const invocation of invocations) await this.add(invocation)
+    return invocations.map(() => undefined)
+  }
+
+  async take(name: LaneName): Promise<Claim | undefined> {
     this.takes += 1
     await Promise.resolve()
-    const job = this.#waiting.get(name)?.shift()
-    return job === undefined ? undefined : this.#claim(job)
+    return this.#next(name)
   }
 
-  listen(onBell: (name: FunctionName) => void): AsyncDisposable {
+  async limit(name: LaneName, limits: LaneLimits): Promise<void> {
+    this.limits.set(name, limits)
+  }
+
+  async cancel(name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+    const held = this.held.get(id)
+    if (held !== undefined) {
+      held.cancelled.abort()
+      return 'told'
+    }
+    const jobs = this.#waiting.get(name) ?? []
+    const index = jobs.findIndex(({ invocation }) => invocation.id === id)
+    if (index < 0) return 'absent'
+    jobs.splice(index, 1)
+    return 'removed'
+  }
+
+  async has(name: LaneName, id: InvocationId): Promise<boolean> {
+    const held = this.held.get(id)
+    if (held !== undefined && laneOf(held.job.invocation) === name) return true
+    return this.#waiting.get(name)?.some(({ invocation }) => invocation.id === id) === true
+  }
+
+  listen(onBell: (name: LaneName) => void): AsyncDisposable {
     this.#listeners.add(onBell)
-    for (const [name, jobs] of this.#waiting) if (jobs.length > 0) onBell(name)
+    for (const name of this.#waiting.keys()) this.#ring(name)
     return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(onBell) }
   }
 
-  async depth(name: FunctionName): Promise<number> {
-    return this.#waiting.get(name)?.length ?? 0
+  async state(name: LaneName): Promise<LaneState> {
+    return { waiting: this.#waiting.get(name)?.length ?? 0, delayed: 0, running: this.#running(name) }
+  }
+
+  async states(): Promise<ReadonlyMap<LaneName, LaneState>> {
+    const names = [...this.#waiting.keys()]
+    return new Map(await Promise.all(names.map(async (name) => [name, await this.state(name)] as const)))
   }
 
   async remove(name: FunctionName): Promise<void> {
     this.#waiting.delete(name)
+    this.#waiting.delete(deliveryLaneOf(name))
+  }
+
+  /** What holds it has died, or was cut off for too long: it is told so, and another one may take it. */
+  takeOver(id: InvocationId): void {
+    const held = this.held.get(id)
+    if (held === undefined) throw new Error('it is not held')
+    this.held.delete(id)
+    held.lost.abort(new Error('the lease is lost'))
+    const { job } = held
+    this.#put({ ...job, attempt: job.attempt + 1, takeovers: job.takeovers + 1 })
+  }
+
+  #running(name: LaneName): number {
+    return [...this.held.values()].filter(({ job }) => laneOf(job.invocation) === name).length
+  }
+
+  #next(name: LaneName): Claim | undefined {
+    const most = this.limits.get(name)?.concurrency ?? 0
+    if (most > 0 && this.#running(name) >= most) return undefined
+    const job = this.#waiting.get(name)?.shift()
+    if (job === undefined) return undefined
+    const claim = this.#claim(job)
+    this.peaks.set(name, Math.max(this.peaks.get(name) ?? 0, this.#running(name)))
+    return claim
   }
 
   #put(job: Job): void {
-    const name = job.invocation.function
-    this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), job])
-    for (const listener of this.#listeners) listener(name)
+    const name = laneOf(job.invocation)
+    const jobs = this.#waiting.get(name)
+    if (jobs === undefined) this.#waiting.set(name, [job])
+    else jobs.push(job)
+    this.#ring(name)
+  }
+
+  #ring(name: LaneName): void {
+    if ((this.#waiting.get(name)?.length ?? 0) > 0) for (const listener of this.#listeners) listener(name)
   }
 
   #claim(job: Job): Claim {
-    const { id } = job.invocation
-    const lease = new AbortController()
-    this.held.set(id, lease)
+    const { invocation } = job
+    const { id } = invocation
+    const held: Held = { job, lost: new AbortController(), cancelled: new AbortController() }
+    this.held.set(id, held)
+    let ended = false
     const end = (): void => {
-      if (!this.held.delete(id)) throw new Error('a claim was ended twice')
+      if (ended) throw new Error('a claim was ended twice')
+      ended = true
+      held.lost.signal.throwIfAborted()
+      this.held.delete(id)
+      const name = laneOf(invocation)
+      if ((this.limits.get(name)?.concurrency ?? 0) > 0) setImmediate(() => this.#ring(name))
     }
-    const later = (delayMs: number, attempt: number): void => {
-      this.#clock.after(delayMs, () => this.#put({ ...job, attempt }))
+    const later = (delayMs: number, changed: Partial<Job>): void => {
+      this.#clock.after(delayMs, () => this.#put({ ...job, ...changed }))
+    }
+    const complete = (): void => {
+      this.onStep('complete', id)
+      end()
+      this.completed.push(id)
     }
     return {
-      invocation: job.invocation,
+      invocation,
       attempt: job.attempt,
-      lost: lease.signal,
-      complete: async () => {
-        end()
-        this.completed.push(id)
-      },
+      takeovers: job.takeovers,
+      lost: held.lost.signal,
+      cancelled: held.cancelled.signal,
+      complete: async () => complete(),
       completeAndTake: async () => {
-        end()
-        this.completed.push(id)
-        const next = this.#waiting.get(job.invocation.function)?.shift()
-        if (next === undefined) return undefined
-        this.takenAlong += 1
-        return this.#claim(next)
+        complete()
+        const next = this.#next(laneOf(invocation))
+        if (next !== undefined) this.takenAlong += 1
+        return next
       },
-      retry: async (delayMs) => {
+      retry: async (delayMs, _reason, changed) => {
+        this.onStep('retry', id)
         end()
         this.retries.push(delayMs)
-        later(delayMs, job.attempt + 1)
+        later(delayMs, { attempt: job.attempt + 1, invocation: { ...invocation, ...changed } })
       },
       release: async (delayMs) => {
         end()
         this.releases.push(delayMs)
-        later(delayMs, job.attempt)
+        later(delayMs, {})
       },
     }
   }
+}
+
+function laneOf({ function: name, delivery }: QueuedInvocation): LaneName {
+  return delivery === undefined ? name : deliveryLaneOf(name)
 }
 
 export class MemoryFunctions implements FunctionStore {
@@ -147,8 +240,14 @@ export class MemoryRecords implements RecordStore {
   /** Every state that was written, in order. */
   readonly states: string[] = []
   readonly lines: StoredLogLine[] = []
+  /** Called before a save; a throw makes it fail. */
+  onSave: (record: InvocationRecord) => void = () => undefined
 
   write(record: InvocationRecord): void {
+    const before = this.records.get(record.id)
+    // As the store has it (store/records/precedence.ts).
+    if (before !== undefined && isFinal(before) && !isFinal(record)) return
+    if (before !== undefined && before.attempts.length > record.attempts.length) return
     this.records.set(record.id, record)
     this.states.push(record.state)
   }
@@ -158,6 +257,7 @@ export class MemoryRecords implements RecordStore {
   }
 
   async save(record: InvocationRecord): Promise<void> {
+    this.onSave(record)
     this.write(record)
   }
 
@@ -179,18 +279,74 @@ export class MemoryRecords implements RecordStore {
     throw new Error('not of use here')
   }
 
+  follow(): never {
+    throw new Error('not of use here')
+  }
+
+  onSettled(): never {
+    throw new Error('not of use here')
+  }
+
   followLogs(): never {
     throw new Error('not of use here')
   }
 }
 
-export function queued(version: FunctionVersion, target: string, maxAttempts = 3): QueuedInvocation {
+export class MemoryDeadLetters implements DeadLetters {
+  readonly letters = new Map<InvocationId, DeadLetter>()
+  /** Called before an add; a throw makes it fail. */
+  onAdd: (letter: DeadLetter) => void = () => undefined
+
+  async add(letter: DeadLetter): Promise<void> {
+    this.onAdd(letter)
+    if (!this.letters.has(letter.invocation.id)) this.letters.set(letter.invocation.id, letter)
+  }
+
+  async get(_name: FunctionName, id: InvocationId): Promise<DeadLetter | undefined> {
+    return this.letters.get(id)
+  }
+
+  list(): never {
+    throw new Error('not of use here')
+  }
+
+  remove(): never {
+    throw new Error('not of use here')
+  }
+
+  purge(): never {
+    throw new Error('not of use here')
+  }
+
+  count(): never {
+    throw new Error('not of use here')
+  }
+
+  counts(): never {
+    throw new Error('not of use here')
+  }
+}
+
+/** As the gateway accepts one. */
+export function queued(
+  version: FunctionVersion,
+  target: string,
+  changes: Partial<QueuedInvocation> = {},
+): QueuedInvocation {
   return {
     id: newInvocationId(),
     function: version.function,
     version: version.number,
+    trigger: 'async',
+    cause: {},
     request: { method: 'POST', target, origin: 'http://test', headers: [], body: new Uint8Array() },
     acceptedAt: 0,
-    maxAttempts,
+    retry: retryPolicyOf(version.spec),
+    priority: 0,
+    ...changes,
   }
+}
+
+function isFinal({ state }: InvocationRecord): boolean {
+  return state !== 'queued' && state !== 'running'
 }

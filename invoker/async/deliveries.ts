@@ -1,0 +1,131 @@
+// The delivery lanes: tells destinations what came of invocations, and notes in the record whether they know.
+import { type Clock, sleep } from '#core/clock'
+import { type Delivery, type DeliveryNote, type Destinations, formatDestination } from '#core/destination'
+import { asPlatformError, PlatformError } from '#core/errors'
+import type { FunctionName } from '#core/ids'
+import type { Claim } from '#core/queue'
+import type { InvocationRecord, RecordStore } from '#core/record'
+
+import type { Log } from '../log.ts'
+import { isFinal } from './account.ts'
+import { insist } from './insist.ts'
+import type { Admission, OpenLane, Service } from './lane-server.ts'
+import { backoffMs } from './retry.ts'
+import type { Handover } from './slot.ts'
+
+export interface DeliveriesOptions {
+  readonly destinations: Destinations
+  readonly records: RecordStore
+  readonly clock: Clock
+  readonly log: Log
+  /** Told of every delivery that came to its end, for metrics. */
+  readonly onDelivery: (name: FunctionName, state: 'delivered' | 'failed') => void
+}
+
+/** Of one try. */
+const LIMIT_MS = 30_000
+/** When something unexpected happened, ms. */
+const LATER_MS = 5000
+
+export class Deliveries implements Service<OpenLane> {
+  readonly #options: DeliveriesOptions
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options
+  }
+
+  open(lane: OpenLane): OpenLane {
+    return lane
+  }
+
+  admits(): Admission {
+    return 'yes'
+  }
+
+  async lookUp(): Promise<void> {}
+
+  async run(claim: Claim, _lane: OpenLane, handover: Handover): Promise<Claim | undefined> {
+    try {
+      await this.#deliver(claim, handover)
+    } catch (error) {
+      if (claim.lost.aborted) return undefined
+      const { id, function: name } = claim.invocation
+      this.#options.log.warn('a delivery could not be served', { id, function: name, error })
+      // Without effect when it was the end of the claim itself that failed.
+      await claim.release(LATER_MS).catch(() => {})
+    }
+    return undefined
+  }
+
+  async #deliver(claim: Claim, handover: Handover): Promise<void> {
+    const { invocation, lost, cancelled } = claim
+    const { records, clock, onDelivery } = this.#options
+    const record = await insist(() => records.get(invocation.id), lost, clock)
+    const { delivery } = invocation
+    // One that was delivered by a process that ended before it could say so to the lane.
+    if (delivery === undefined || cancelled.aborted || isDone(record, delivery)) return claim.complete()
+    const error = await this.#try(claim, delivery, handover)
+    if (error !== undefined && handover.stop.aborted) return claim.release(0)
+    lost.throwIfAborted()
+    const { attempt } = claim
+    const again = error?.retryable === true && attempt < invocation.retry.maxAttempts
+    const state = error === undefined ? 'delivered' : again ? 'pending' : 'failed'
+    await this.#note(claim, {
+      on: delivery.on,
+      destination: formatDestination(delivery.destination),
+      state,
+      attempts: attempt,
+      at: clock.now(),
+      ...(error === undefined ? {} : { error: error.message }),
+    })
+    if (again) return claim.retry(backoffMs(invocation.retry, attempt, Math.random()), error.message)
+    onDelivery(invocation.function, state === 'delivered' ? state : 'failed')
+    await claim.complete()
+  }
+
+  async #try(claim: Claim, delivery: Delivery, { stop }: Handover): Promise<PlatformError | undefined> {
+    const { destinations, clock } = this.#options
+    const abort = new AbortController()
+    const onStop = (): void => abort.abort()
+    stop.addEventListener('abort', onStop, { once: true })
+    const over = new AbortController()
+    const signal = AbortSignal.any([abort.signal, claim.lost])
+    const limit = sleep(LIMIT_MS, over.signal, clock).then(
+      () => {
+        abort.abort()
+        const detail = `the destination did not answer within ${LIMIT_MS / 1000} s`
+        return new PlatformError('delivery-failed', { detail })
+      },
+      () => undefined,
+    )
+    try {
+      const done = destinations.deliver(claim.invocation.id, delivery, signal).then(() => undefined)
+      return await Promise.race([done, limit])
+    } catch (error) {
+      return asPlatformError(error)
+    } finally {
+      over.abort()
+      stop.removeEventListener('abort', onStop)
+    }
+  }
+
+  /** The record may be gone, by its age; there is nothing to note then. */
+  async #note({ invocation, lost }: Claim, note: DeliveryNote): Promise<void> {
+    const { records, clock } = this.#options
+    await insist(
+      async () => {
+        const record = await records.get(invocation.id)
+        if (record === undefined || !isFinal(record.state)) return
+        const others = (record.deliveries ?? []).filter(({ on }) => on !== note.on)
+        await records.save({ ...record, deliveries: [...others, note] })
+      },
+      lost,
+      clock,
+    )
+  }
+}
+
+function isDone(record: InvocationRecord | undefined, { on }: Delivery): boolean {
+  const note = record?.deliveries?.find((each) => each.on === on)
+  return note !== undefined && note.state !== 'pending'
+}

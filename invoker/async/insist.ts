@@ -1,0 +1,21 @@
+import { type Clock, sleep } from '#core/clock'
+import { PlatformError } from '#core/errors'
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 2000
+
+/**
+ * Does a step that can be repeated until it is done, while the lease of the claim lasts.
+ * @throws PlatformError of a kind that will not pass; the reason of `lost` when it aborts
+ */
+export async function insist<T>(step: () => Promise<T>, lost: AbortSignal, clock: Clock): Promise<T> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
+    lost.throwIfAborted()
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof PlatformError) || error.code !== 'store-unavailable') throw error
+      await sleep(pauseMs, lost, clock)
+    }
+  }
+}
