@@ -161,7 +161,8 @@ export const SETTINGS = {
     minimum: 1024,
     maximum: 100 * MIB,
     default: 4 * MIB,
-    description: 'Largest body of an async invocation, which waits in Redis, bytes.',
+    description:
+      'Largest body of an async invocation, which waits in Redis, and of a call with an Idempotency-Key, bytes.',
   },
   maxResultBytes: {
     env: 'HEARTH_MAX_RESULT_BYTES',
@@ -169,7 +170,15 @@ export const SETTINGS = {
     minimum: 0,
     maximum: 100 * MIB,
     default: MIB,
-    description: 'Largest response of an async invocation that its record keeps, bytes; a larger one is counted only.',
+    description: 'Largest response of an async invocation, or under an Idempotency-Key, that is kept, bytes.',
+  },
+  maxBatch: {
+    env: 'HEARTH_MAX_BATCH',
+    type: 'integer',
+    minimum: 1,
+    maximum: 100_000,
+    default: 10_000,
+    description: 'Most async invocations in one batch.',
   },
   maxUploadBytes: {
     env: 'HEARTH_MAX_UPLOAD_BYTES',

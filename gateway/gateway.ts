@@ -3,7 +3,9 @@
 import type { BlobStore } from '#core/artifact'
 import type { Builder } from '#core/build'
 import type { Clock } from '#core/clock'
+import type { DeadLetters } from '#core/dead-letter'
 import type { FunctionStore } from '#core/function-store'
+import type { IdempotencyStore } from '#core/idempotency'
 import type { FunctionName } from '#core/ids'
 import type { Completion, Invoker } from '#core/invoker'
 import type { RequestLimits } from '#core/limits'
@@ -18,6 +20,8 @@ export interface GatewayDeps {
   readonly invoker: Invoker
   readonly records: RecordStore
   readonly lanes: Lanes
+  readonly deadLetters: DeadLetters
+  readonly idempotency: IdempotencyStore
   readonly clock: Clock
   /** Rejects when the store does not answer. */
   readonly ping: (signal: AbortSignal) => Promise<void>
@@ -27,8 +31,12 @@ export interface GatewayDeps {
 
 export interface GatewayOptions extends RequestLimits {
   readonly adminToken: string
-  /** Bytes of the body of an async invocation, which waits in the store. */
+  /** Bytes of the body of an async invocation, which waits in the store, and of a call with an Idempotency-Key. */
   readonly maxAsyncBodyBytes: number
+  /** Bytes of a response that is kept under an Idempotency-Key. */
+  readonly maxResultBytes: number
+  /** Lines of a batch. */
+  readonly maxBatch: number
   /** Bytes of an upload, packed and unpacked. */
   readonly maxUploadBytes: number
   /** Records of successful sync calls kept per second and function; failures always are. */

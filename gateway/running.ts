@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 
 import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
+import type { InvocationId } from '#core/ids'
 import { type Linked, LinkedList } from '#core/linked-list'
 import { StopSource } from '#core/stop-signal'
 
@@ -16,6 +17,10 @@ export class RunningRequest implements Linked<RunningRequest> {
   readonly res: ServerResponse
   /** Cancels it; aborts when the client has gone, or when a drain has taken too long. */
   readonly stop = new StopSource()
+  /** The call that it makes, when it makes one. */
+  invocation: InvocationId | undefined
+  /** It does not end with its client. */
+  isHeld = false
 
   constructor(res: ServerResponse) {
     this.res = res
@@ -52,6 +57,24 @@ export class RunningRequests {
     return request
   }
 
+  /** It runs on when its client goes, until it is released. */
+  hold(request: RunningRequest): Disposable {
+    request.isHeld = true
+    return {
+      [Symbol.dispose]: () => {
+        request.isHeld = false
+        if (request.res.closed) this.#closed(request)
+      },
+    }
+  }
+
+  /** Cancels the call with this id; false when it does not run here. */
+  cancel(id: InvocationId, reason: PlatformError): boolean {
+    const request = this.#running.toArray().find(({ invocation }) => invocation === id)
+    request?.stop.abort(reason)
+    return request !== undefined
+  }
+
   /** Waits until nothing runs; after `limitMs` cancels what still does. Never rejects. */
   async drain(limitMs: number): Promise<void> {
     // Makes node:http say `connection: close`, so that the client does not send its next request here.
@@ -64,6 +87,7 @@ export class RunningRequests {
   }
 
   #closed(request: RunningRequest): void {
+    if (request.isHeld) return
     if (!request.res.writableFinished) request.stop.abort(clientGone())
     this.#running.delete(request)
     if (this.#running.size === 0) this.#onIdle?.()

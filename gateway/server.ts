@@ -16,8 +16,11 @@ import { FUNCTION_PREFIX, originForm } from './invoke/target.ts'
 import { GatewayMetrics } from './metrics.ts'
 import { collectPaths } from './openapi/document.ts'
 import { answerClientError } from './problem.ts'
+import { batchRoute } from './routes/batch.ts'
+import { cancelRoute } from './routes/cancel.ts'
 import { codeRoutes } from './routes/code.ts'
 import type { GatewayContext } from './routes/context.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { functionRoutes } from './routes/functions.ts'
@@ -26,6 +29,8 @@ import { invocationRoutes } from './routes/invocations.ts'
 import { handleInvoke } from './routes/invoke.ts'
 import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
+import { replayRoute } from './routes/replay.ts'
+import { submitRoute } from './routes/submit.ts'
 import { versionRoutes } from './routes/versions.ts'
 import { RunningRequests, shuttingDown } from './running.ts'
 
@@ -108,7 +113,12 @@ async function managementRoutes(app: FastifyInstance, context: GatewayContext): 
   functionRoutes(app, context)
   versionRoutes(app, context)
   codeRoutes(app, context)
+  submitRoute(app, context)
+  await app.register(async (batch) => batchRoute(batch, context))
   invocationRoutes(app, context)
+  cancelRoute(app, context)
+  replayRoute(app, context)
+  deadLetterRoutes(app, context)
   logRoutes(app, context)
 }
 

@@ -110,8 +110,9 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
   async finish(key: IdempotencyKey, { status, headers, body }: StoredResponse): Promise<void> {
     const digest = digestOf(key)
     const { idempotencyMs } = this.#context.settings
-    await this.#run(FINISH, digest, [idempotencyMs, status, JSON.stringify(headers), Buffer.from(body)])
+    // First: when Redis does not answer, the lease must run out, or the key would be held as long as this process lives.
     this.#held.delete(digest)
+    await this.#run(FINISH, digest, [idempotencyMs, status, JSON.stringify(headers), Buffer.from(body)])
   }
 
   async abandon(key: IdempotencyKey): Promise<void> {
@@ -167,8 +168,8 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     const digest = digestOf(key)
     const owner = this.#held.get(digest)
     if (owner === undefined) return
-    await this.#run(END, digest, [owner, how])
     this.#held.delete(digest)
+    await this.#run(END, digest, [owner, how])
   }
 
   #run(what: Script, digest: Digest, args: readonly (string | number | Buffer)[]): Promise<unknown> {

@@ -69,6 +69,8 @@ export async function openPlatform(context: Context, adminToken: string): Promis
       blobs: store.blobs,
       records: store.records,
       lanes: store.lanes,
+      deadLetters: store.deadLetters,
+      idempotency: store.idempotency,
       builder,
       invoker,
       clock: systemClock,
@@ -131,11 +133,13 @@ function invokerLog(log: Logger): Log {
 }
 
 function gatewayOptions({ config }: Context, adminToken: string): GatewayOptions {
-  const { maxAsyncBodyBytes, maxUploadBytes, syncRecordsPerS, drainMs } = config
+  const { maxAsyncBodyBytes, maxResultBytes, maxBatch, maxUploadBytes, syncRecordsPerS, drainMs } = config
   return {
     ...requestLimits(config),
     adminToken,
     maxAsyncBodyBytes,
+    maxResultBytes,
+    maxBatch,
     maxUploadBytes,
     syncRecordsPerS,
     drainMs,

@@ -42,7 +42,7 @@ export function forwardRequest(req: IncomingMessage, { trustProxy, hideAuthoriza
   const headers: [string, string][] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
-    if (CONSUMED.has(name) || FORWARDED.has(name) || name.startsWith(OWN_PREFIX) || listed?.has(name)) continue
+    if (!isPassedOn(name) || listed?.has(name)) continue
     if (hideAuthorization && name === 'authorization') continue
     headers.push([name, rawHeaders[i + 1] as string])
   }
@@ -53,6 +53,11 @@ export function forwardRequest(req: IncomingMessage, { trustProxy, hideAuthoriza
     ['x-forwarded-host', client.host],
   )
   return { origin: `${client.proto}://${client.host}`, headers }
+}
+
+/** Whether a header of a client is for the function. @param name lower case */
+export function isPassedOn(name: string): boolean {
+  return !CONSUMED.has(name) && !FORWARDED.has(name) && !name.startsWith(OWN_PREFIX)
 }
 
 /** `http://host:port` as the client wrote it. */

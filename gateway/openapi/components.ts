@@ -1,17 +1,11 @@
 // The schemas that several operations share.
-import { ERRORS } from '#core/errors'
-import { RECORD_STATES } from '#core/record'
 import { SPEC_FIELDS } from '#core/spec'
 import type { SpecField } from '#core/spec'
 
-import { integer, list, object, ref, string } from './operation.ts'
+import type { OptionField } from '../accept/options.ts'
+import { invocationSchemas } from './invocation-schemas.ts'
+import { ERROR_CODES, integer, list, MS, object, ref, START_KIND, string, TIME } from './operation.ts'
 import type { Schema } from './operation.ts'
-
-const ERROR_CODES = Object.keys(ERRORS)
-const TIME = { type: 'integer', description: 'ms since the epoch' }
-const MS = { type: 'number', description: 'ms' }
-const START_KIND = { type: 'string', enum: ['cold', 'specialized', 'warm'] }
-const STATE = { type: 'string', enum: RECORD_STATES }
 
 export function components(): Readonly<Record<string, Schema>> {
   return { ...functionSchemas(), ...invocationSchemas(), Problem: problemSchema() }
@@ -49,7 +43,7 @@ function functionSchemas(): Record<string, Schema> {
     memory,
     wakes,
     waiting: integer('Calls that wait for room'),
-    queued: integer('Async invocations in its lane: waiting, delayed and running'),
+    lane: laneSchema(),
     starts: object({ cold: integer(''), specialized: integer(''), warm: integer('') }),
     lastStarts: list(lastStart),
   }
@@ -97,6 +91,18 @@ function sandboxSchemas(): { readonly sandboxes: Schema; readonly memory: Schema
   }
 }
 
+function laneSchema(): Schema {
+  return object(
+    {
+      waiting: integer('Async invocations that can run now'),
+      delayed: integer('Those that are to run later: delayed, or tried again'),
+      running: integer('Over all invokers'),
+      deadLetters: integer(''),
+    },
+    { oldestAt: { ...TIME, description: 'When the one that waits longest was accepted, ms since the epoch' } },
+  )
+}
+
 /** Of a status: why sandboxes stay. */
 function decisions(): { readonly keepAlive: Schema; readonly latency: Schema } {
   const keepAlive = object(
@@ -122,52 +128,6 @@ function decisions(): { readonly keepAlive: Schema; readonly latency: Schema } {
   return { keepAlive, latency }
 }
 
-function invocationSchemas(): Record<string, Schema> {
-  const failure = object({ type: string('Such as TypeError'), message: string('') }, { stack: string('') })
-  const error = object({ code: { type: 'string', enum: ERROR_CODES }, message: string('') }, { failure })
-  const timings = object({ queueMs: MS, startMs: MS, runMs: MS })
-  const attempt = object(
-    { number: integer('1 for the first'), startedAt: TIME, state: STATE },
-    { finishedAt: TIME, start: START_KIND, timings, error },
-  )
-  const result = object(
-    {
-      status: integer('HTTP status'),
-      headers: list({ type: 'array', prefixItems: [string('Name'), string('Value')] }),
-      bodyBytes: integer('bytes'),
-    },
-    { body: string('As bodyEncoding says'), bodyEncoding: { type: 'string', enum: ['utf8', 'base64'] } },
-  )
-  const line = {
-    at: TIME,
-    stream: { type: 'string', enum: ['stdout', 'stderr'] },
-    text: string('Without the line end'),
-  }
-  return {
-    Invocation: object(
-      {
-        id: string('', { format: 'uuid' }),
-        function: string('Name'),
-        version: integer('The version that ran or will run'),
-        trigger: { type: 'string', enum: ['http', 'async'] },
-        state: STATE,
-        request: object({ method: string(''), target: string('Path and query'), bodyBytes: integer('bytes') }),
-        acceptedAt: TIME,
-        attempts: list(attempt),
-      },
-      { finishedAt: TIME, result, error },
-    ),
-    Accepted: object({
-      id: string('', { format: 'uuid' }),
-      function: string('Name'),
-      version: integer('The version that will run'),
-      state: { type: 'string', enum: ['queued'] },
-      url: string('Its record'),
-    }),
-    LogLine: object({ ...line, function: string('Name'), invocation: string('', { format: 'uuid' }) }),
-  }
-}
-
 function problemSchema(): Schema {
   const members = {
     type: string('URI of the kind of problem', { format: 'uri' }),
@@ -189,6 +149,23 @@ function problemSchema(): Schema {
 /** From the table that the parser works by. */
 export function specProperties(): Record<string, Schema> {
   return Object.fromEntries(Object.entries(SPEC_FIELDS).map(([name, field]) => [name, fieldSchema(field)]))
+}
+
+/** Of an async invocation: what is not said is as in the spec of the function. */
+export function optionSchema(field: OptionField): Schema {
+  const { description } = field
+  switch (field.type) {
+    case 'integer':
+      return { type: 'integer', minimum: field.minimum, maximum: field.maximum, description }
+    case 'choice':
+      return { type: 'string', enum: field.choices, description }
+    case 'time':
+      return { oneOf: [{ type: 'integer' }, { type: 'string', format: 'date-time' }], description }
+    case 'path':
+      return { type: 'string', pattern: '^/', description }
+    default:
+      return field satisfies never
+  }
 }
 
 function fieldSchema(field: SpecField): Schema {

@@ -26,6 +26,7 @@ export const TAGS = [
   { name: 'Call', description: 'Calling functions, at once or later.' },
   { name: 'Functions', description: 'Deploying functions and looking at them.' },
   { name: 'Invocations', description: 'What became of calls: records and logs.' },
+  { name: 'Dead letters', description: 'Async invocations that failed for good: look, queue again, remove.' },
   { name: 'Platform', description: 'Health, metrics and this description.' },
 ] as const
 

@@ -25,6 +25,11 @@ declare module 'fastify' {
   }
 }
 
+export const ERROR_CODES = Object.keys(ERRORS)
+export const TIME = { type: 'integer', description: 'ms since the epoch' }
+export const MS = { type: 'number', description: 'ms' }
+export const START_KIND = { type: 'string', enum: ['cold', 'specialized', 'warm'] }
+
 export const OPEN: readonly Schema[] = []
 
 export function ref(name: string): Schema {
@@ -88,6 +93,18 @@ export const INVOCATION_ID = pathParam(
   'id',
   string('Id of the invocation', { format: 'uuid', example: '019a9f3e-7c1d-7b6a-8f00-3a5d2c9e1b44' }),
 )
+
+export const IDEMPOTENCY_KEY: Schema = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  ...parameter(
+    string('Sent again with the same key, a request is done once, and answered as the first time', {
+      pattern: '^[\\x21-\\x7e]{1,255}$',
+      example: '7d0c4a9e-order-1042',
+    }),
+  ),
+}
 
 function problem(codes: readonly ErrorCode[]): Schema {
   return {

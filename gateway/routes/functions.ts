@@ -4,13 +4,21 @@ import type { FastifyInstance } from 'fastify'
 import { PlatformError } from '#core/errors'
 import type { FunctionRecord, FunctionVersion } from '#core/function'
 import { parseFunctionName } from '#core/ids'
+import type { FunctionName } from '#core/ids'
 import type { SandboxCounts } from '#core/invoker'
 
 import { functionNotFound, versionNotFound } from '../directory.ts'
 import { originOf } from '../invoke/headers.ts'
-import { json, list, managed, NAME, object, ref } from '../openapi/operation.ts'
+import { integer, json, list, managed, NAME, object, queryParam, ref } from '../openapi/operation.ts'
 import type { GatewayContext } from './context.ts'
-import { paramsOf } from './context.ts'
+import { saveCancelled } from './cancel.ts'
+import { paramsOf, queryOf } from './context.ts'
+import { parseLimit } from './query.ts'
+
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 1000
+/** Records that are written together. */
+const PAGE = 500
 
 const SUMMARY_EXAMPLE = {
   function: 'hello-js',
@@ -35,22 +43,30 @@ function listRoute(app: FastifyInstance, context: GatewayContext): void {
         tags: ['Functions'],
         operationId: 'listFunctions',
         summary: 'List the functions',
+        parameters: [
+          queryParam('limit', integer('Functions a page', { minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })),
+          queryParam('cursor', { type: 'string', description: '`next` of the page before' }),
+        ],
         responses: {
-          200: json('By name', object({ functions: list(ref('FunctionSummary')) }), { functions: [SUMMARY_EXAMPLE] }),
-          ...managed(),
+          200: json('By name', object({ functions: list(ref('FunctionSummary')) }, { next: { type: 'string' } }), {
+            functions: [SUMMARY_EXAMPLE],
+          }),
+          ...managed('invalid-request'),
         },
       },
     },
     handler: async (request) => {
       const origin = originOf(request.raw, context.options.trustProxy)
-      const records = await context.deps.functions.list()
+      const query = queryOf(request)
+      const limit = parseLimit(query.limit, DEFAULT_LIMIT, MAX_LIMIT)
+      const page = { after: String(query.cursor ?? ''), limit: limit + 1 }
+      const [records, hasMore] = cut(await context.deps.functions.list(page), limit)
       const known = await Promise.all(records.map((record) => liveVersion(context, record)))
-      return {
-        functions: records.flatMap((record, index) => {
-          const version = known[index]
-          return version === undefined ? [] : [summarize(context, { record, version, origin })]
-        }),
-      }
+      const functions = records.flatMap((record, index) => {
+        const version = known[index]
+        return version === undefined ? [] : [summarize(context, { record, version, origin })]
+      })
+      return hasMore ? { functions, next: records.at(-1)?.name } : { functions }
     },
   })
 }
@@ -74,7 +90,7 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
             memory: { paused: { countedMiB: 256, residentBytes: 18_874_368 } },
             wakes: { paused: { count: 2, totalMs: 1.8, lastMs: 0.9, medianMs: 0.9 } },
             waiting: 0,
-            queued: 0,
+            lane: { waiting: 12, delayed: 3, running: 8, oldestAt: 1_795_000_299_000, deadLetters: 0 },
             starts: { cold: 1, specialized: 0, warm: 41 },
             lastStarts: [{ at: 1_795_000_300_000, kind: 'cold', startMs: 12.4 }],
             keepAlive: {
@@ -90,15 +106,15 @@ function statusRoute(app: FastifyInstance, context: GatewayContext): void {
     },
     handler: async (request) => {
       const name = parseFunctionName(paramsOf<'name'>(request).name)
-      const { functions, invoker, lanes } = context.deps
+      const { functions, invoker } = context.deps
       const record = await functions.get(name)
       if (record === undefined) throw functionNotFound(name)
-      const [version, queued] = await Promise.all([functions.version(name, record.live), lanes.depth(name)])
+      const [version, lane] = await Promise.all([functions.version(name, record.live), laneOf(context, name)])
       if (version === undefined) throw versionNotFound(name, record.live)
       const origin = originOf(request.raw, context.options.trustProxy)
       const { sandboxes, waiting, ...rest } = invoker.activity(version)
       const summary = summarize(context, { record, version, origin })
-      return { ...summary, spec: version.spec, sandboxes, waiting, queued, ...rest }
+      return { ...summary, spec: version.spec, sandboxes, waiting, lane, ...rest }
     },
   })
 }
@@ -121,9 +137,40 @@ function removeRoute(app: FastifyInstance, context: GatewayContext): void {
       if (!(await functions.remove(name))) throw functionNotFound(name)
       context.directory.forget(name)
       await lanes.remove(name)
+      await cancelQueued(context, name)
       return reply.code(204).send()
     },
   })
+}
+
+async function laneOf({ deps }: GatewayContext, name: FunctionName): Promise<object> {
+  const [state, deadLetters] = await Promise.all([deps.lanes.state(name), deps.deadLetters.count(name)])
+  return { ...state, deadLetters }
+}
+
+/** One more than the page was asked for. */
+function cut<T>(items: readonly T[], limit: number): readonly [readonly T[], boolean] {
+  return [items.slice(0, limit), items.length > limit]
+}
+
+/**
+ * What waited is dropped with the lane, and its records say so. One that is tried again later counts as waiting: its
+ * record is `queued` in between.
+ */
+async function cancelQueued(context: GatewayContext, name: FunctionName): Promise<void> {
+  const { records } = context.deps
+  const removed = new PlatformError('cancelled', { detail: 'the function was removed before it ran' })
+  let cursor: string | undefined
+  do {
+    const page = await records.list({
+      function: name,
+      state: 'queued',
+      limit: PAGE,
+      ...(cursor === undefined ? {} : { cursor }),
+    })
+    await Promise.all(page.records.map((record) => saveCancelled(context, record, removed)))
+    cursor = page.next
+  } while (cursor !== undefined)
 }
 
 /** Undefined when the function was removed meanwhile. */

@@ -11,10 +11,12 @@ import type { Body, Invocation } from '#core/invocation'
 import type { Completion } from '#core/invoker'
 import { checkHeaders } from '#core/limits'
 import { describeOutcome, errorCodeOf } from '#core/outcome'
+import type { Outcome } from '#core/outcome'
 import type { RecordResult } from '#core/record'
-import type { StopSource } from '#core/stop-signal'
 
 import { unauthorized } from '../auth.ts'
+import { callOnce } from '../idempotency/keyed-call.ts'
+import type { KeyedDeps, OnceCall } from '../idempotency/keyed-call.ts'
 import { releaseBody, requestBody } from '../invoke/body.ts'
 import { forwardRequest } from '../invoke/headers.ts'
 import { HttpResponse } from '../invoke/http-response.ts'
@@ -22,19 +24,21 @@ import type { SyncRecord } from '../invoke/sync-records.ts'
 import { parseTarget } from '../invoke/target.ts'
 import { sendProblem } from '../problem.ts'
 import { shuttingDown } from '../running.ts'
+import type { RunningRequest } from '../running.ts'
 import type { GatewayContext } from './context.ts'
 
 interface Incoming {
   readonly id: InvocationId
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** Cancels the call. */
-  readonly stop: StopSource
+  readonly running: RunningRequest
 }
 
 /** Answers a request whose target starts with FUNCTION_PREFIX. Never throws. */
 export function handleInvoke(context: GatewayContext, req: IncomingMessage, res: ServerResponse): void {
-  const incoming: Incoming = { id: newInvocationId(), req, res, stop: context.running.begin(res).stop }
+  const running = context.running.begin(res)
+  const incoming: Incoming = { id: newInvocationId(), req, res, running }
+  running.invocation = incoming.id
   try {
     if (context.running.draining) throw shuttingDown()
     const { selector, target } = parseTarget(req.url as string)
@@ -62,19 +66,45 @@ async function acceptLater(
 /** @throws PlatformError */
 function accept(context: GatewayContext, incoming: Incoming, version: FunctionVersion, target: string): void {
   const { options } = context
-  const { id, req, stop } = incoming
+  const { id, req, running } = incoming
   const tokenOnly = version.spec.auth === 'token'
   if (tokenOnly && !context.isAdmin(req.headers.authorization)) throw unauthorized(req.headers.authorization)
   const { origin, headers } = forwardRequest(req, { trustProxy: options.trustProxy, hideAuthorization: tokenOnly })
   checkHeaders(headers, options)
-  const body = requestBody(req, options, stop)
-  const run = (whole: Body): void => {
-    const request = { method: req.method as string, target, origin, headers, body: whole }
+  const run = (body: Body, once?: OnceCall): Promise<void> => {
+    const request = { method: req.method as string, target, origin, headers, body }
     const acceptedAt = context.deps.clock.now()
-    void new SyncCall(context, incoming, { id, version, trigger: 'http', request, attempt: 1, acceptedAt }).run()
+    const invocation: Invocation = { id, version, trigger: 'http', request, attempt: 1, acceptedAt }
+    return new SyncCall(context, incoming, invocation, once).run()
   }
+  if (req.headers['idempotency-key'] !== undefined) return void runOnce(context, incoming, version, run)
+  const body = requestBody(req, options, running.stop)
   if (body instanceof Promise) body.then(run, (error: unknown) => answerError(context, incoming, error))
-  else run(body)
+  else void run(body)
+}
+
+/** With an Idempotency-Key. Never rejects. */
+async function runOnce(
+  context: GatewayContext,
+  incoming: Incoming,
+  version: FunctionVersion,
+  run: (body: Uint8Array, once: OnceCall) => Promise<void>,
+): Promise<void> {
+  const { deps, options, running: requests } = context
+  const { running } = incoming
+  const keyed: KeyedDeps = {
+    idempotency: deps.idempotency,
+    maxRequestBytes: options.maxAsyncBodyBytes,
+    maxResponseBytes: options.maxResultBytes,
+  }
+  try {
+    await callOnce(keyed, { ...incoming, stop: running.stop, version }, async (body, once) => {
+      using _held = requests.hold(running)
+      await run(body, once)
+    })
+  } catch (thrown) {
+    answerError(context, incoming, thrown)
+  }
 }
 
 /** One call from its acceptance to its answer. */
@@ -84,23 +114,30 @@ class SyncCall {
   readonly #invocation: Invocation
   readonly #record: SyncRecord
   readonly #response: HttpResponse
+  readonly #once: OnceCall | undefined
 
-  constructor(context: GatewayContext, incoming: Incoming, invocation: Invocation) {
+  constructor(context: GatewayContext, incoming: Incoming, invocation: Invocation, once: OnceCall | undefined) {
     this.#context = context
     this.#incoming = incoming
     this.#invocation = invocation
     this.#record = context.records.begin(invocation)
     this.#response = new HttpResponse(incoming.res, invocation, context.deps.clock, this.#record)
+    this.#once = once
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
-    const { deps } = this.#context
+    const { invoker } = this.#context.deps
+    const { stop } = this.#incoming.running
+    const sink = this.#once?.keep(this.#response) ?? this.#response
     try {
-      const completion = await deps.invoker.invoke(this.#invocation, this.#response, this.#incoming.stop)
+      const completion = await invoker.invoke(this.#invocation, sink, stop)
+      if (this.#once !== undefined) await this.#once.settle(this.#problemOf(completion.outcome))
       this.#completed(completion)
     } catch (thrown) {
-      this.#failed(thrown)
+      const error = asPlatformError(stop.aborted ? stop.reason : thrown)
+      if (this.#once !== undefined) await this.#once.settle(error)
+      this.#failed(error, thrown)
     }
     releaseBody(this.#invocation.request.body)
   }
@@ -117,28 +154,28 @@ class SyncCall {
     const { id, req, res } = this.#incoming
     if (response.complete || res.destroyed) return
     if (!response.untouched) return response.break()
-    const code = errorCodeOf(outcome)
-    const error =
-      response.refused ??
-      (code === undefined
-        ? new PlatformError('internal', { detail: 'the function responded without a response' })
-        : this.#causeOf(code, describeOutcome(outcome)))
+    const error = this.#problemOf(outcome)
     if (error.code === 'internal') this.#context.deps.onFault(error, id)
     sendProblem(req, res, error, { id, headers: response.platformHeaders(timings.runMs) })
   }
 
-  /** A cancelled call has a reason that the client should hear: a body too large, a shutdown. */
-  #causeOf(code: PlatformError['code'], detail: string): PlatformError {
-    const { reason } = this.#incoming.stop
+  /** What is answered when the function has not. */
+  #problemOf(outcome: Outcome): PlatformError {
+    const code = errorCodeOf(outcome)
+    if (this.#response.refused !== undefined) return this.#response.refused
+    if (code === undefined) {
+      return new PlatformError('internal', { detail: 'the function responded without a response' })
+    }
+    const { reason } = this.#incoming.running.stop
+    // A cancelled call has a reason that the client should hear: a body too large, a shutdown.
     if (code === 'cancelled' && reason instanceof PlatformError) return reason
-    return new PlatformError(code, { detail })
+    return new PlatformError(code, { detail: describeOutcome(outcome) })
   }
 
   /** The platform failed it. */
-  #failed(thrown: unknown): void {
-    const { id, req, res, stop } = this.#incoming
+  #failed(error: PlatformError, thrown: unknown): void {
+    const { id, req, res } = this.#incoming
     const response = this.#response
-    const error = asPlatformError(stop.aborted ? stop.reason : thrown)
     this.#context.metrics.refused(this.#invocation.version.function)
     if (error.code === 'internal') this.#context.deps.onFault(thrown, id)
     this.#record.failed(error)

@@ -1,12 +1,7 @@
 // What functions wrote: of one invocation, of a function, and as it comes.
-import { once } from 'node:events'
+import type { FastifyInstance } from 'fastify'
 
-import type { FastifyInstance, FastifyReply } from 'fastify'
-
-import { PlatformError } from '#core/errors'
 import { parseFunctionName, parseInvocationId } from '#core/ids'
-import type { FunctionName } from '#core/ids'
-import type { StoredLogLine } from '#core/record'
 
 import {
   integer,
@@ -21,14 +16,13 @@ import {
   ref,
 } from '../openapi/operation.ts'
 import type { Operation } from '../openapi/operation.ts'
-import type { GatewayContext, Query } from './context.ts'
+import type { GatewayContext } from './context.ts'
 import { paramsOf, queryOf } from './context.ts'
-import { parseLimit } from './invocations.ts'
+import { streamEvents } from './event-stream.ts'
+import { parseFlag, parseLimit } from './query.ts'
 
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 10_000
-/** Keeps proxies from closing a quiet stream, and finds clients that are gone. */
-const HEARTBEAT_MS = 15_000
 
 export function logRoutes(app: FastifyInstance, context: GatewayContext): void {
   const { records } = context.deps
@@ -45,57 +39,13 @@ export function logRoutes(app: FastifyInstance, context: GatewayContext): void {
       const limit = parseLimit(wanted, DEFAULT_LIMIT, MAX_LIMIT)
       await context.directory.resolve(name)
       if (!following) return { lines: await records.logsOfFunction(name, limit) }
-      return streamLogs(context, { name, limit, reply, signal: request.cancel })
+      const source = {
+        coming: (ended: AbortSignal) => records.followLogs(name, ended),
+        past: () => records.logsOfFunction(name, limit),
+      }
+      return streamEvents(context, source, { reply, signal: request.cancel })
     },
   })
-}
-
-function parseFlag(name: string, value: Query[string]): boolean {
-  if (value === undefined || value === 'false') return false
-  if (value === 'true') return true
-  throw new PlatformError('invalid-request', {
-    detail: `${name} must be true or false: received ${JSON.stringify(value)}`,
-  })
-}
-
-interface LogStream {
-  readonly name: FunctionName
-  readonly limit: number
-  readonly reply: FastifyReply
-  readonly signal: AbortSignal
-}
-
-/** Server-sent events, until the client or this instance goes. */
-async function streamLogs(context: GatewayContext, { name, limit, reply, signal }: LogStream): Promise<void> {
-  const { records, clock } = context.deps
-  const ended = AbortSignal.any([signal, context.running.shutdown])
-  // Listening begins before the past is read, so that no line falls between them.
-  const coming = records.followLogs(name, ended)[Symbol.asyncIterator]()
-  let next = coming.next()
-  next.catch(() => {})
-  const past = await records.logsOfFunction(name, limit)
-  const res = reply.hijack().raw
-  res.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-  res.flushHeaders()
-  const heartbeat = clock.every(HEARTBEAT_MS, () => res.write(': still here\n\n'))
-  for (const line of past) res.write(eventOf(line))
-  const seen = new Set(past.map(eventOf))
-  try {
-    for (let step = await next; step.done !== true; step = await next) {
-      const event = eventOf(step.value)
-      if (!seen.delete(event) && !res.write(event)) await once(res, 'drain', { signal: ended })
-      next = coming.next()
-    }
-  } catch (error) {
-    if (!ended.aborted) context.deps.onFault(error, reply.request.id)
-  } finally {
-    heartbeat[Symbol.dispose]()
-  }
-  res.end()
-}
-
-function eventOf(line: StoredLogLine): string {
-  return `data: ${JSON.stringify(line)}\n\n`
 }
 
 const LINE_EXAMPLE = {

@@ -4,6 +4,7 @@ import type { Clock } from '#core/clock'
 import type { Gateway, GatewayOptions } from '#gateway/gateway'
 import { createGateway } from '#gateway/server'
 
+import { MemoryDeadLetters, MemoryIdempotency } from './memory-keys.ts'
 import { CopyBuilder, MemoryBlobs, MemoryFunctions, MemoryLanes, MemoryRecords, ScriptedInvoker } from './memory.ts'
 
 export const TOKEN = 'test-token'
@@ -16,6 +17,8 @@ export const OPTIONS: GatewayOptions = {
   maxHeaderBytes: 65_536,
   maxBodyBytes: 1024 * 1024,
   maxAsyncBodyBytes: 64 * 1024,
+  maxResultBytes: 64 * 1024,
+  maxBatch: 100,
   maxUploadBytes: 1024 * 1024,
   syncRecordsPerS: 100,
   drainMs: 2000,
@@ -31,6 +34,8 @@ export interface Started extends AsyncDisposable {
   readonly invoker: ScriptedInvoker
   readonly records: MemoryRecords
   readonly lanes: MemoryLanes
+  readonly deadLetters: MemoryDeadLetters
+  readonly idempotency: MemoryIdempotency
   /** What onFault was told. */
   readonly faults: unknown[]
   /** What the store's ping does. */
@@ -48,6 +53,8 @@ export async function startGateway(
     invoker: new ScriptedInvoker(),
     records: new MemoryRecords(),
     lanes: new MemoryLanes(),
+    deadLetters: new MemoryDeadLetters(),
+    idempotency: new MemoryIdempotency(),
   }
   const faults: unknown[] = []
   const store = { ping: async () => {} }

@@ -20,13 +20,15 @@ interface OnRedis extends AsyncDisposable {
 async function startOnRedis(redisUrl: string): Promise<OnRedis> {
   const store = await openStore({ url: redisUrl })
   const invoker = new ScriptedInvoker()
-  const { functions, blobs, records, lanes } = store
+  const { functions, blobs, records, lanes, deadLetters, idempotency } = store
   const gateway = await createGateway(
     {
       functions,
       blobs,
       records,
       lanes,
+      deadLetters,
+      idempotency,
       invoker,
       builder: new CopyBuilder(),
       clock: systemClock,
@@ -74,7 +76,7 @@ test('a deploy, a call, a call for later, records and logs, on Redis', async () 
   const { id: queued } = (await later.json()) as { id: string }
   expect(await get(`/v1/invocations/${queued}`)).toMatchObject({ state: 'queued', trigger: 'async' })
   expect(await get('/v1/invocations?function=up&state=queued')).toMatchObject({ records: [{ id: queued }] })
-  expect(await get('/v1/functions/up')).toMatchObject({ queued: 1 })
+  expect(await get('/v1/functions/up')).toMatchObject({ lane: { waiting: 1, delayed: 0, running: 0, deadLetters: 0 } })
   expect(await (await fetch(`${url}/v1/functions/up/code`, { headers: AUTH })).text()).toBe('one')
   expect((await fetch(`${url}/v1/functions/up`, { method: 'DELETE', headers: AUTH })).status).toBe(204)
   expect((await fetch(`${url}/fn/up`)).status).toBe(404)

@@ -15,7 +15,8 @@ import { newSigningSecret, signatureHeaders } from '#gateway/destinations/signat
 import { MAX_HOPS } from '#gateway/destinations/told-event'
 import { versionOf } from '#test/invoker/house'
 
-import { MemoryIdempotency, MemoryLanes, MemoryRecords } from '../memory.ts'
+import { MemoryIdempotency } from '../memory-keys.ts'
+import { MemoryLanes, MemoryRecords } from '../memory.ts'
 
 const never = new AbortController().signal
 

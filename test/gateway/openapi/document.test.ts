@@ -28,6 +28,8 @@ test('the document has every route', async () => {
   )
   expect(routes.filter((route) => !route.includes(' /fn/')).toSorted()).toEqual([
     'DELETE /v1/functions/{name}',
+    'DELETE /v1/functions/{name}/dead-letters',
+    'DELETE /v1/functions/{name}/dead-letters/{id}',
     'GET /docs',
     'GET /healthz',
     'GET /metrics',
@@ -36,12 +38,19 @@ test('the document has every route', async () => {
     'GET /v1/functions',
     'GET /v1/functions/{name}',
     'GET /v1/functions/{name}/code',
+    'GET /v1/functions/{name}/dead-letters',
+    'GET /v1/functions/{name}/dead-letters/{id}',
     'GET /v1/functions/{name}/logs',
     'GET /v1/functions/{name}/versions',
     'GET /v1/invocations',
     'GET /v1/invocations/{id}',
     'GET /v1/invocations/{id}/logs',
+    'POST /v1/functions/{name}/dead-letters/redrive',
+    'POST /v1/functions/{name}/dead-letters/{id}/redrive',
     'POST /v1/functions/{name}/invocations',
+    'POST /v1/functions/{name}/invocations/batch',
+    'POST /v1/invocations/{id}/cancel',
+    'POST /v1/invocations/{id}/replay',
     'PUT /v1/functions/{name}',
   ])
   for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']) {

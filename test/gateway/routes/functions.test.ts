@@ -37,7 +37,7 @@ test('the status has the spec, sandboxes by state, what waits, and the last star
     spec: { runtime: 'js', timeoutMs: 30_000 },
     sandboxes: { starting: 0, idle: 1, paused: 0, hibernated: 0, busy: 0, draining: 0, generic: 0 },
     waiting: 0,
-    queued: 1,
+    lane: { waiting: 1, delayed: 0, running: 0, deadLetters: 0 },
     starts: { cold: 1, specialized: 0, warm: 2 },
     lastStarts: [{ at: 1, kind: 'cold', startMs: 20 }],
     keepAlive: { basis: 'standard', idleTimes: 0 },

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
 
-import { PlatformError } from '#core/errors'
-
 import { AUTH, startGateway } from '../start.ts'
 import type { Started } from '../start.ts'
 
@@ -22,7 +20,7 @@ test('a call for later is in its lane, with a record, before the 202', async () 
   expect(accepted).toMatchObject({ function: 'up', version: 1, state: 'queued' })
   expect(response.headers.get('location')).toBe(`/v1/invocations/${accepted.id}`)
   const [queued] = gateway.lanes.added
-  expect(queued).toMatchObject({ id: accepted.id, function: 'up', version: 1, maxAttempts: 5 })
+  expect(queued).toMatchObject({ id: accepted.id, function: 'up', version: 1, retry: { maxAttempts: 5 } })
   expect(queued?.request).toMatchObject({ method: 'POST', target: '/a?b=1', origin: gateway.url })
   expect(Buffer.from(queued?.request.body ?? []).toString()).toBe('later')
   expect(queued?.request.headers).toContainEqual(['x-one', '1'])
@@ -43,25 +41,6 @@ test('a function that is not there is a 404 before anything is queued', async ()
   expect(response.status).toBe(404)
   expect(gateway.lanes.added).toEqual([])
   expect(gateway.records.records.size).toBe(0)
-})
-
-test('when the lane does not take it, the caller hears 503 and the record does not say queued', async () => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up')
-  gateway.lanes.down = new Error('connection lost')
-  const response = await submit(gateway, 'up/invocations', { body: 'x' })
-  expect(response.status).toBe(503)
-  expect(await response.json()).toMatchObject({ code: 'store-unavailable', retryable: true })
-  expect([...gateway.records.records.values()]).toMatchObject([
-    { state: 'failed', error: { code: 'store-unavailable' } },
-  ])
-})
-
-test('when the record is not durable, the call is not accepted', async () => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up')
-  gateway.records.down = new PlatformError('store-unavailable', { detail: 'down' })
-  expect((await submit(gateway, 'up/invocations', { body: 'x' })).status).toBe(503)
 })
 
 test('an empty body is an empty body', async () => {
