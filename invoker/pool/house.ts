@@ -5,6 +5,7 @@ import type { FunctionSpec, FunctionVersion, RuntimeName } from '#core/function'
 import type { FunctionName } from '#core/ids'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
+import type { Semaphore } from '#invoker/semaphore'
 
 import type { Agenda } from './agenda.ts'
 import type { Ladder } from './descend.ts'
@@ -36,6 +37,8 @@ export interface House {
   readonly learned: KeepAlivePolicy
   /** When idle sandboxes are let sleep. */
   readonly ladder: Ladder
+  /** Permits to hibernate: each takes a processor and the disk for a while. */
+  readonly hibernations: Semaphore
   /** Moves with what is evicted (evict.ts). */
   readonly evictionClock: number
   readonly freeMiB: number

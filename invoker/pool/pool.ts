@@ -9,6 +9,7 @@ import { keepAliveMsOf } from '#core/spec'
 import type { StopSignal } from '#core/stop-signal'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
+import { Semaphore } from '#invoker/semaphore'
 import { within } from '#invoker/within'
 
 import { Agenda } from './agenda.ts'
@@ -45,6 +46,8 @@ export interface PoolOptions {
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
 const PATIENCE_MS = 1000
+/** Sandboxes that are being hibernated at the same time. */
+const HIBERNATIONS = 1
 /** How long the disposal of all sandboxes may take at the end. */
 const DISPOSE_MS = 10_000
 
@@ -58,6 +61,7 @@ export class SandboxPool implements House {
   readonly learned: KeepAlivePolicy
   readonly memoryMiB: number
   readonly ladder: Ladder
+  readonly hibernations = new Semaphore(HIBERNATIONS)
   readonly hungry = new Set<Hungry>()
   readonly #functions = new Map<FunctionName, FunctionPools>()
   readonly #roomListeners = new Set<() => void>()

@@ -13,6 +13,7 @@ export interface Home extends OwnedVersion {
   woken(member: Member, from: Rung, ms: number): void
 }
 
+const never = new AbortController().signal
 /** A sandbox that does not wake by then is given up, and its calls to others. Also of a stem cell. */
 export const WAKE_MS = 2000
 /** One that takes longer to be let sleep is given up: nobody knows any more what it does. */
@@ -54,6 +55,7 @@ export class Resting {
     if (sandbox === undefined || !resting(state)) return
     const waking: SandboxState = { kind: 'waking', since: clock.monotonic(), slots: state.slots }
     member.state = waking
+    member.restsFrom = -Infinity
     this.#hold(member, this.#memoryMiB)
     await room
     const since = clock.monotonic()
@@ -90,9 +92,16 @@ export class Resting {
     // Not hibernated before it is: a call that comes meanwhile is better off elsewhere, and its memory is still there.
     const paused: SandboxState = { ...state, kind: 'paused' }
     member.state = paused
-    const result = await within(sandbox.hibernate(), HIBERNATE_MS, this.#house.clock)
+    // Once is enough, however often it is looked at until it is done.
+    member.restsFrom = Infinity
+    using _turn = await this.#house.hibernations.acquire(never)
+    if (member.state !== paused) return
+    // When it ends meanwhile, its turn does too.
+    const over = Promise.race([sandbox.hibernate(), sandbox.ended.then(() => undefined)])
+    const result = await within(over, HIBERNATE_MS, this.#house.clock)
     if (member.state !== paused) return
     if (result === undefined) return this.#giveUp(member, HIBERNATE_MS)
+    member.restsFrom = -Infinity
     this.#notHibernated = result.hibernated ? undefined : result.reason
     if (result.hibernated) {
       const residentMiB = this.#countable(result.residentBytes)

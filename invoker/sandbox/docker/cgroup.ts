@@ -9,6 +9,9 @@ export interface Cgroup {
 
 type Controller = 'freezer' | 'memory'
 
+/** Read once: there are as many lines as the machine has mounts, and these few stay. */
+const cgroupMounts = readCgroupMounts()
+
 /**
  * The groups of a container's first process that may have this controller, the better ones first. None when the process is
  * not of this container: its number is another's by now, or the daemon is on another machine.
@@ -17,8 +20,7 @@ export function cgroupsOf(pid: number, containerId: string, controller: Controll
   if (pid <= 0) return []
   try {
     const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
-    return findGroups(groups, mounts, controller).filter(({ dir }) => dir.includes(containerId))
+    return findGroups(groups, cgroupMounts, controller).filter(({ dir }) => dir.includes(containerId))
   } catch {
     return []
   }
@@ -50,6 +52,16 @@ interface Mount {
   readonly version: 1 | 2
   readonly point: string
   readonly controllers: readonly string[]
+}
+
+function readCgroupMounts(): string {
+  try {
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    return mounts.filter((line) => / - cgroup2? /.test(line)).join('\n')
+  } catch {
+    // Not on Linux: the daemon pauses.
+    return ''
+  }
 }
 
 /** Only those of whole hierarchies: paths of processes begin at their tops. */

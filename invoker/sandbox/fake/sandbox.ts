@@ -19,9 +19,12 @@ export class FakeSandbox implements Sandbox {
   readonly pause?: () => Promise<void>
   readonly resume?: () => Promise<void>
   readonly hibernate?: () => Promise<Hibernation>
+  readonly residentBytes?: () => number | undefined
   /** Paused or hibernated: then it answers nothing. */
   stopped = false
   hibernated = false
+  /** How often it was told to hibernate. */
+  hibernations = 0
   readonly #script: FakeScript
   readonly #clock: Clock
   readonly #programOf: (code: Code) => FakeProgram
@@ -50,6 +53,7 @@ export class FakeSandbox implements Sandbox {
     this.pause = () => this.#pause()
     this.resume = () => this.#resume()
     this.hibernate = () => this.#hibernate()
+    this.residentBytes = () => (this.hibernated ? script.residentBytes : undefined)
   }
 
   /** Calls under way, those included that were told to stop. */
@@ -138,6 +142,7 @@ export class FakeSandbox implements Sandbox {
 
   async #hibernate(): Promise<Hibernation> {
     const { onHibernate, hibernateMs, residentBytes } = this.#script
+    this.hibernations += 1
     await this.#wait(hibernateMs)
     if (onHibernate === 'refuse') return { hibernated: false, reason: 'scripted to refuse' }
     await this.#fault(onHibernate === 'reject' ? 'refuse' : onHibernate)

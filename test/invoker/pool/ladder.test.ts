@@ -20,12 +20,39 @@ describe('an idle sandbox', () => {
     await house.clock.pass(55_000)
     expect(counts()).toEqual({ ...NONE, hibernated: 1 })
     expect([...house.driver.sandboxes].map(({ hibernated }) => hibernated)).toEqual([true])
-    expect(house.invoker.activity(version).memory).toEqual({ hibernated: { countedMiB: 3 } })
+    expect(house.invoker.activity(version).memory).toEqual({
+      hibernated: { countedMiB: 3, residentBytes: 3 * 1024 * 1024 },
+    })
     await house.clock.pass(KEEP_ALIVE_MS - 60_001)
     expect(counts()).toEqual({ ...NONE, hibernated: 1 })
     await house.clock.pass(1)
     expect(counts()).toEqual(NONE)
     expect(house.driver.sandboxes.size).toBe(0)
+  })
+
+  test('waits its turn to be hibernated, and is woken at once meanwhile', async () => {
+    const house = restful({ hibernateMs: 100 })
+    const [a, b] = [kept('a'), kept('b')]
+    house.call(a, '/hello')
+    await leftAlone(house, b, 60_050)
+    expect([a, b].map((each) => house.invoker.activity(each).sandboxes.hibernated)).toEqual([0, 0])
+    const call = house.call(b, '/hello')
+    await house.clock.pass(0)
+    expect(call.completion?.start).toMatchObject({ kind: 'warm', startMs: 0 })
+    await house.clock.pass(60)
+    expect([a, b].map((each) => house.invoker.activity(each).sandboxes.hibernated)).toEqual([1, 0])
+  })
+
+  test('is hibernated once, however often its function is looked at meanwhile', async () => {
+    const house = restful({ hibernateMs: 3000 })
+    const version = kept('slow', { concurrency: 1, timeoutMs: 30_000 })
+    house.call(version, '/sleep?ms=2000')
+    house.call(version, '/sleep?ms=3000')
+    await house.clock.pass(63_000)
+    const sleeping = [...house.driver.sandboxes].map(({ hibernations }) => hibernations)
+    await house.clock.pass(20_000)
+    expect(sleeping).toEqual([1, 0])
+    expect([...house.driver.sandboxes].map(({ hibernations }) => hibernations)).toEqual([1, 1])
   })
 
   test('says until when it stays although it sleeps', async () => {
