@@ -32,6 +32,8 @@ export class FunctionPools implements Owner, Due {
   readonly #house: House
   readonly #habits: Habits
   readonly #staff: Staff
+  /** How long a sandbox is idle before anything is done with it. */
+  readonly #firstRungMs: number
   readonly #wakes = new Wakes()
   #versions: readonly VersionPool[] = []
   /** Undefined while nobody has said which one is. */
@@ -51,6 +53,7 @@ export class FunctionPools implements Owner, Due {
     this.#habits = new Habits(house.histories.of(name))
     this.#savedUntil = this.#habits.endedAt
     this.#staff = new Staff(house)
+    this.#firstRungMs = Math.min(house.ladder.pauseAfterMs, house.ladder.hibernateAfterMs)
   }
 
   get versions(): readonly VersionPool[] {
@@ -198,12 +201,7 @@ export class FunctionPools implements Owner, Due {
   /** Undefined: learned. */
   get #fixedMs(): number | undefined {
     const pool = this.#livePool()
-    return pool === undefined ? 0 : keepAliveMsOf(pool.version.spec)
-  }
-
-  get #firstRungMs(): number {
-    const { pauseAfterMs, hibernateAfterMs } = this.#house.ladder
-    return Math.min(pauseAfterMs, hibernateAfterMs)
+    return pool === undefined ? 0 : pool.keepAliveMs
   }
 
   /** @param fixedMs undefined: learned */

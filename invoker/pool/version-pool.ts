@@ -5,6 +5,7 @@ import type { FunctionVersion } from '#core/function'
 import type { Start } from '#core/invocation'
 import { LinkedList } from '#core/linked-list'
 import type { Outcome } from '#core/outcome'
+import { keepAliveMsOf } from '#core/spec'
 import type { StopSignal } from '#core/stop-signal'
 import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
@@ -26,6 +27,8 @@ const AHEAD_AT_ONCE = 2
 
 export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   readonly version: FunctionVersion
+  /** Of the spec; undefined: learned. */
+  readonly keepAliveMs: number | undefined
   readonly #house: House
   readonly #owner: Owner
   readonly #line: WaitingLine<Admission>
@@ -43,6 +46,7 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
 
   constructor(version: FunctionVersion, house: House, owner: Owner) {
     this.version = version
+    this.keepAliveMs = keepAliveMsOf(version.spec)
     this.#house = house
     this.#owner = owner
     this.#starting = new Starting(house, this, this.#tempo)

@@ -52,6 +52,13 @@ test('/metrics counts by function, outcome and start, and times what took time',
       'hearth_queue_seconds_count{function="up"} 2',
       'hearth_run_seconds_sum{function="up"} 0.003',
       'hearth_sandboxes{driver="fake",state="idle"} 2',
+      'hearth_sandboxes{driver="fake",state="paused"} 1',
+      'hearth_sandbox_counted_bytes{driver="fake",state="paused"} 268435456',
+      'hearth_sandbox_resident_bytes{driver="fake",state="paused"} 12000000',
+      '# TYPE hearth_wakes_total counter',
+      'hearth_wakes_total{driver="fake",state="paused"} 4',
+      'hearth_wake_seconds_total{driver="fake",state="paused"} 0.006',
+      'hearth_wake_median_seconds{driver="fake",state="paused"} 0.001',
     ]),
   )
 })
