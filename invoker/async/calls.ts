@@ -4,7 +4,7 @@ import type { FunctionStore } from '#core/function-store'
 import type { FunctionName, VersionNumber } from '#core/ids'
 import type { Claim, Lanes } from '#core/queue'
 
-import type { Dispatcher } from '../dispatcher.ts'
+import type { Dispatcher } from '#invoker/dispatcher'
 import type { Admission, OpenLane, Service } from './lane-server.ts'
 import { AsyncRun, type AsyncRunOptions } from './run.ts'
 import type { Handover } from './slot.ts'

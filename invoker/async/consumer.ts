@@ -7,7 +7,7 @@ import { deliveriesOf } from '#core/ids'
 import type { FunctionStore } from '#core/function-store'
 import type { Lanes } from '#core/queue'
 
-import type { Dispatcher } from '../dispatcher.ts'
+import type { Dispatcher } from '#invoker/dispatcher'
 import { type CallLane, Calls, type CallsOptions } from './calls.ts'
 import { Deliveries, type DeliveriesOptions } from './deliveries.ts'
 import { LaneServer, type OpenLane } from './lane-server.ts'

@@ -6,7 +6,7 @@ import type { FunctionName } from '#core/ids'
 import type { Claim } from '#core/queue'
 import type { InvocationRecord, RecordStore } from '#core/record'
 
-import type { Log } from '../log.ts'
+import type { Log } from '#invoker/log'
 import { isFinal } from './account.ts'
 import { insist } from './insist.ts'
 import type { Admission, OpenLane, Service } from './lane-server.ts'

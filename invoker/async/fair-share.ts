@@ -8,8 +8,8 @@
 // robin (Adiseshu et al. 1996). Rounds in which nobody may go are not walked through: a lane that owes is in the heap
 // under the round in which it may go again, so a turn costs O(log lanes), however deep the debts.
 //
-// A lane that comes with work after a pause goes before those who are waiting in the round (the new flows of fq_codel,
-// RFC 8290). No credit is kept: a lane that could not be served in its rounds has lost them.
+// A lane that comes with work after a pause, and has something left in the round, goes before those who have been waiting
+// (as the new flows of fq_codel, RFC 8290). No credit is kept: who could not be served in its rounds has lost them.
 import { type Heaped, LaneHeap } from './lane-heap.ts'
 
 /** What is known of a lane. All but `weight` is kept by FairShare. */
@@ -73,10 +73,8 @@ export class FairShare<T extends Share> {
   join(lane: T): void {
     if (this.has(lane)) return
     lane.turn = ++this.#turns
-    if (lane.round < this.#round) {
-      this.#enter(lane)
-      lane.turn -= AHEAD
-    }
+    if (lane.round <= this.#round) lane.turn -= AHEAD
+    if (lane.round < this.#round) this.#enter(lane)
     this.#add(lane)
   }
 

@@ -5,8 +5,8 @@ import type { LaneName } from '#core/ids'
 import { LinkedList } from '#core/linked-list'
 import type { Claim, Lanes } from '#core/queue'
 
-import type { Log } from '../log.ts'
-import { within } from '../within.ts'
+import type { Log } from '#invoker/log'
+import { within } from '#invoker/within'
 import { FairShare, newShare, type Share } from './fair-share.ts'
 import { type Handover, Slot, type SlotOwner } from './slot.ts'
 

@@ -10,7 +10,7 @@ import type { Claim, Lanes, QueuedInvocation } from '#core/queue'
 import type { Attempt, InvocationRecord, RecordError, RecordResult, RecordState, RecordStore } from '#core/record'
 import { follow, StopSource } from '#core/stop-signal'
 
-import type { Log } from '../log.ts'
+import type { Log } from '#invoker/log'
 import { accountOf, inputOf, isFinal, priorAttempts, type Progress } from './account.ts'
 import { insist } from './insist.ts'
 import { failedEvents, withOnly } from './partial-batch.ts'
