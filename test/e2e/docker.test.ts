@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import type { FunctionStatus } from '#cli/functions'
 import { installationOf } from '#cli/serve/parts'
 import { LABELS } from '#invoker/sandbox/docker/labels'
 import { tempDir, type TempDir } from '#test/temp-dir'
@@ -48,6 +49,7 @@ describe('with Docker', () => {
       HEARTH_CACHE_DIR: join(dir.path, 'cache'),
       // So that every container is a function's, and "docker ps" can be held against what should be there.
       HEARTH_STEM_CELLS: 'off',
+      HEARTH_PAUSE_AFTER_MS: '300',
     }
     hearth = await startHearth(settings)
   })
@@ -90,6 +92,18 @@ describe('with Docker', () => {
     await eventually(containers, (now) => now.every((id) => before.includes(id)))
     const again = await hearth.fn('brief')
     expect([again.status, again.headers.get('hearth-start')]).toEqual([200, 'cold'])
+  })
+
+  it('an idle container is paused, and the next call wakes it', async () => {
+    await deploy('rest', 'text/x-python', PYTHON, '?keepAlive=1h')
+    expect((await hearth.fn('rest')).headers.get('hearth-start')).toBe('cold')
+    const status = async () => (await (await hearth.api('/v1/functions/rest')).json()) as FunctionStatus
+    await eventually(status, ({ state, sandboxes }) => state === 'paused' && sandboxes.paused === 1)
+    const woken = await hearth.fn('rest', { method: 'POST', body: '{"name":"Ada"}' })
+    expect([woken.headers.get('hearth-start'), await woken.json()]).toEqual(['warm', { hello: 'Ada' }])
+    expect((await status()).wakes.paused).toMatchObject({ count: 1 })
+    const metrics = await (await hearth.api('/metrics')).text()
+    expect(metrics).toMatch(/hearth_wakes_total\{driver="docker",state="paused"\} [1-9]/)
   })
 
   it('a stem cell takes a first call, and is replaced', async () => {
