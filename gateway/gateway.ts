@@ -10,7 +10,7 @@ import type { FunctionName } from '#core/ids'
 import type { Completion, Invoker } from '#core/invoker'
 import type { RequestLimits } from '#core/limits'
 import type { Lanes } from '#core/queue'
-import type { RecordStore } from '#core/record'
+import type { InvocationRecord, RecordStore } from '#core/record'
 
 /** What a gateway works with. It owns none of these: whoever made them ends them, after the gateway. */
 export interface GatewayDeps {
@@ -55,6 +55,10 @@ export interface Gateway extends AsyncDisposable {
   }): Promise<{ readonly url: string; readonly port: number }>
   /** Counts an invocation that did not come through this gateway, for `/metrics`: one that the async consumer ran. */
   observe(name: FunctionName, completion: Completion): void
+  /** Counts an async invocation that is over, with its final record. */
+  observeEnd(record: InvocationRecord): void
+  /** Counts what a destination was told of a function, or could not be told. */
+  observeDelivery(name: FunctionName, state: 'delivered' | 'failed'): void
   /**
    * Drains: accepts nothing new, lets what runs finish within `drainMs`, streams included, cancels the rest, closes.
    * Idempotent.

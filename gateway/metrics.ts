@@ -5,6 +5,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { FunctionName } from '#core/ids'
 import type { Completion, DriverSandboxes, Invoker, StateMemory, WakeCost, WakeCosts } from '#core/invoker'
 
+import type { GatewayDeps } from './gateway.ts'
+import { LaneMetrics } from './lane-metrics.ts'
 import { FunctionTally } from './tally.ts'
 import type { TimeTally } from './tally.ts'
 
@@ -15,8 +17,12 @@ export class GatewayMetrics {
   readonly #registry = new Registry()
   readonly #tallies = new Map<FunctionName, FunctionTally>()
 
-  constructor(invoker: Invoker) {
+  /** Of async invocations. */
+  readonly lanes: LaneMetrics
+
+  constructor({ invoker, ...deps }: Pick<GatewayDeps, 'invoker' | 'lanes' | 'deadLetters' | 'clock'>) {
     const registers = [this.#registry]
+    this.lanes = new LaneMetrics(deps, registers)
     this.#registerInvocations(registers)
     this.#registerTimes(registers)
     registerSandboxes(invoker, registers)
@@ -33,11 +39,12 @@ export class GatewayMetrics {
 
   /** The functions with numbers of their own. */
   get names(): Iterable<FunctionName> {
-    return this.#tallies.keys()
+    return new Set([...this.#tallies.keys(), ...this.lanes.names])
   }
 
   forget(name: FunctionName): void {
     this.#tallies.delete(name)
+    this.lanes.forget(name)
   }
 
   /** The text for Prometheus. */

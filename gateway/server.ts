@@ -52,7 +52,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     deps,
     options,
     directory: new FunctionDirectory(deps.functions, deps.clock),
-    metrics: new GatewayMetrics(deps.invoker),
+    metrics: new GatewayMetrics(deps),
     records: new SyncRecords(deps.records, options.syncRecordsPerS, deps.clock),
     running: new RunningRequests(deps.clock),
     isAdmin: tokenCheck(options.adminToken),
@@ -154,6 +154,12 @@ function makeGateway(context: GatewayContext, parts: Parts): Gateway {
     },
     observe(name, completion) {
       context.metrics.completed(name, completion)
+    },
+    observeEnd(record) {
+      context.metrics.lanes.ended(record)
+    },
+    observeDelivery(name, state) {
+      context.metrics.lanes.delivered(name, state)
     },
     [Symbol.asyncDispose]() {
       closing ??= close(context, parts)

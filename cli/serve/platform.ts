@@ -47,7 +47,7 @@ export interface Platform extends AsyncDisposable {
  * @throws PlatformError, CliError with what is missing; nothing is left running then
  */
 export async function openPlatform(context: Context, adminToken: string): Promise<Platform> {
-  const { config, log } = context
+  const { config, log, poolClock = systemClock } = context
   await using opening = new AsyncDisposableStack()
   const runtimeDir = opening.use(await openRuntimeDir(config.dataDir, process.env))
   const redis = opening.use(await openRedis(context))
@@ -61,7 +61,7 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const limits = requestLimits(config)
   const room = { memoryMiB, maxWaiting, maxWaitMs, stemCells: stockSize(config), ladder: ladderOf(config) }
   const histories = { remembered: await store.histories.load(), save: store.histories.save.bind(store.histories) }
-  const invoker = createLocalInvoker({ ...sandboxing, log: invokerLog(log), limits, histories, ...room })
+  const invoker = createLocalInvoker({ ...sandboxing, poolClock, log: invokerLog(log), limits, histories, ...room })
   opening.defer(() => invoker.drain(0))
   const gateway = await createGateway(
     {
@@ -121,7 +121,7 @@ function startConsumer(
     drainMs: config.drainMs,
     maxResultBytes: config.maxResultBytes,
     onCompletion: (name, completion) => gateway.observe(name, completion),
-    onDelivery: () => undefined,
+    onDelivery: (name, state) => gateway.observeDelivery(name, state),
   })
 }
 

@@ -1,53 +1,12 @@
 // The gateway on the real store: what the parts in memory might be too kind about.
 import { expect, test } from 'vitest'
 
-import { systemClock } from '#core/clock'
-import type { Gateway } from '#gateway/gateway'
-import { createGateway } from '#gateway/server'
-import { openStore } from '#store/open'
 import { startTestRedis } from '#test/redis'
 
-import { CopyBuilder, respond, ScriptedInvoker } from './memory.ts'
+import { respond } from './memory.ts'
+import { startOnRedis } from './on-redis.ts'
 import { until } from './raw.ts'
-import { AUTH, OPTIONS } from './start.ts'
-
-interface OnRedis extends AsyncDisposable {
-  readonly url: string
-  readonly gateway: Gateway
-  readonly invoker: ScriptedInvoker
-}
-
-async function startOnRedis(redisUrl: string): Promise<OnRedis> {
-  const store = await openStore({ url: redisUrl })
-  const invoker = new ScriptedInvoker()
-  const { functions, blobs, records, lanes, deadLetters, idempotency } = store
-  const gateway = await createGateway(
-    {
-      functions,
-      blobs,
-      records,
-      lanes,
-      deadLetters,
-      idempotency,
-      invoker,
-      builder: new CopyBuilder(),
-      clock: systemClock,
-      ping: () => store.ping(),
-      onFault: () => {},
-    },
-    OPTIONS,
-  )
-  const { url } = await gateway.listen({ host: '127.0.0.1', port: 0 })
-  return {
-    url,
-    gateway,
-    invoker,
-    async [Symbol.asyncDispose]() {
-      await gateway[Symbol.asyncDispose]()
-      await store[Symbol.asyncDispose]()
-    },
-  }
-}
+import { AUTH } from './start.ts'
 
 function deploy(url: string, name: string, code: string): Promise<Response> {
   const headers = { ...AUTH, 'content-type': 'text/javascript' }
