@@ -1,5 +1,6 @@
 // The fields of a source as a table: one is the parser, the OpenAPI schema, the docs, and says what is secret.
 import { PlatformError } from '#core/errors'
+import { nearest } from '#core/nearest'
 
 interface FieldBase {
   readonly description: string
@@ -51,7 +52,7 @@ export const HIDDEN = '***'
 
 /**
  * Complete options from partial ones.
- * @param where what the field names of errors begin with: `source`
+ * @param where the object that the fields are in, for errors: `source`; empty: the trigger itself
  * @throws PlatformError `invalid-trigger`, naming the field, what was expected and what was received
  */
 export function parseFields<F extends SourceFields>(
@@ -59,21 +60,26 @@ export function parseFields<F extends SourceFields>(
   input: Readonly<Record<string, unknown>>,
   where: string,
 ): OptionsOf<F> {
-  for (const name of Object.keys(input)) {
-    if (Object.hasOwn(fields, name)) continue
-    throw new PlatformError('invalid-trigger', {
-      detail: `unknown field ${where}.${name.slice(0, 80)}: the fields are ${Object.keys(fields).join(', ') || 'none'}`,
-      members: { field: `${where}.${name}` },
-    })
-  }
+  const path = (name: string): string => (where === '' ? name : `${where}.${name}`)
+  const unknown = Object.keys(input).find((name) => !Object.hasOwn(fields, name))
+  if (unknown !== undefined) throw unknownField(path(unknown), unknown, Object.keys(fields))
   return Object.fromEntries(
     Object.entries(fields).map(([name, field]) => {
       const value = input[name]
-      if (value !== undefined) return [name, parseField(field, value, `${where}.${name}`)]
-      if (field.required === true) throw invalidField(`${where}.${name}`, `given: ${field.description}`, value)
+      if (value !== undefined) return [name, parseField(field, value, path(name))]
+      if (field.required === true) throw invalidField(path(name), `given: ${field.description}`, value)
       return [name, field.default]
     }),
   ) as OptionsOf<F>
+}
+
+function unknownField(path: string, name: string, known: readonly string[]): PlatformError {
+  const near = nearest(name, known)
+  const advice = near === undefined ? `the fields are ${known.join(', ') || 'none'}` : `did you mean ${near}?`
+  return new PlatformError('invalid-trigger', {
+    detail: `unknown field ${JSON.stringify(path.slice(0, 80))}: ${advice}`,
+    members: { field: path },
+  })
 }
 
 function parseField(field: SourceField, value: unknown, name: string): unknown {
