@@ -85,11 +85,10 @@ interface Received {
 /** Answers every request with the status. */
 async function startReceiver(status: number): Promise<AsyncDisposable & { url: string; received: Received[] }> {
   const received: Received[] = []
-  const server = createServer((req, res) => {
-    void req.toArray().then((chunks) => {
-      received.push({ headers: req.headers as Record<string, string>, body: Buffer.concat(chunks) })
-      res.writeHead(status).end()
-    })
+  const server = createServer(async (req, res) => {
+    const body = Buffer.concat(await req.toArray())
+    received.push({ headers: req.headers as Record<string, string>, body })
+    res.writeHead(status).end()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
