@@ -1,4 +1,5 @@
-// `npm run bench:trace`: keep-alive policies on synthetic traces in virtual time. Starts no platform and no sandbox.
+// `npm run bench:trace`: keep-alive policies on synthetic traces in virtual time, without a platform or a sandbox; with
+// --live the last day of a trace as calls of a platform, whose pool has a clock by which it passes in minutes.
 import { fixed } from '#invoker/pool/keep-alive/fixed'
 import { hybridHistogram } from '#invoker/pool/keep-alive/hybrid-histogram'
 
@@ -6,6 +7,7 @@ import { optionsOf } from './command.ts'
 import { type BenchResult, percentile, printTable, summarize, writeJson } from './result.ts'
 import { type EqualWaste, fixedOfEqualWaste, total, type Totals } from './trace/compare.ts'
 import { type App, generate } from './trace/generate.ts'
+import { replayLive } from './trace/live/live.ts'
 import { type Options, readOptions, USAGE } from './trace/options.ts'
 import { printProfile, profile } from './trace/profile.ts'
 import { AS_PUBLISHED } from './trace/published.ts'
@@ -114,7 +116,15 @@ function callsOf({ apps }: Totals): number {
   return apps.reduce((sum, { calls }) => sum + calls, 0)
 }
 
-async function main({ runs, shape, profile: profiled, json }: Options): Promise<void> {
+async function main(options: Options): Promise<void> {
+  const { liveMinutes, shape, json } = options
+  if (liveMinutes === undefined) return virtual(options)
+  const table = await replayLive(shape, liveMinutes)
+  printTable(table)
+  if (json !== undefined) await writeJson(json, table)
+}
+
+async function virtual({ runs, shape, profile: profiled, json }: Options): Promise<void> {
   const all = Array.from({ length: runs }, (_, index) => run(generate(index + 1, shape)))
   console.log(`${runs} traces of ${shape.apps} apps, ${shape.days} days; kept warm by ${shape.unit}`)
   const table = results(all)

@@ -18,6 +18,8 @@ import type { SandboxDriver } from './sandbox/driver.ts'
 
 export interface LocalInvokerOptions {
   readonly clock: Clock
+  /** What sandboxes are kept, ended and loaded ahead by. Default: `clock`; a replay of a trace has a faster one. */
+  readonly poolClock?: Clock
   readonly log: Log
   readonly drivers: readonly SandboxDriver[]
   readonly absent: readonly AbsentDriver[]
@@ -49,7 +51,7 @@ const NO_HISTORIES = { remembered: new Map<FunctionName, string>(), save: async 
 /** The drivers stay the caller's: to be disposed of after `drain`. */
 export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
   const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs } = options
-  const { stemCells = 0, ladder = NO_LADDER, histories = NO_HISTORIES } = options
+  const { stemCells = 0, ladder = NO_LADDER, histories = NO_HISTORIES, poolClock = clock } = options
   const starter = new Starter({
     drivers,
     absent,
@@ -61,10 +63,10 @@ export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
     probeMs: PROBE_MS,
   })
   const pool = new SandboxPool({
-    clock,
+    clock: poolClock,
     log,
     starter,
-    histories: new Histories({ clock, log, ...histories }),
+    histories: new Histories({ clock: poolClock, log, ...histories }),
     learned: hybridHistogram(),
     memoryMiB,
     maxWaiting,

@@ -31,6 +31,8 @@ export interface TraceShape {
   readonly days: number
   /** What is kept warm: the paper's unit is the app, Hearth's is the function. */
   readonly unit: 'app' | 'function'
+  /** Every call of the whole trace, of apps whose rate is cut to this; absent: as MOST_CALLS says. */
+  readonly mostCallsPerDay?: number
 }
 
 /** The apps that are called at all. The same seed gives the same calls whichever the unit is. */
@@ -40,8 +42,9 @@ export function generate(seed: number, shape: TraceShape): readonly App[] {
   return made.filter(({ units }) => units.length > 0)
 }
 
-function generateApp(random: Random, { days, unit }: TraceShape): App {
-  const perDay = callsPerDay(random)
+function generateApp(random: Random, { days, unit, mostCallsPerDay }: TraceShape): App {
+  const perDay = Math.min(callsPerDay(random), mostCallsPerDay ?? Infinity)
+  const mostCalls = mostCallsPerDay === undefined ? MOST_CALLS : Infinity
   const { kind, next } = arrivals(random, perDay)
   const functions = functionsPerApp(random)
   const about = { kind, callsPerDay: perDay, memoryMB: memoryMB(random) }
@@ -50,7 +53,7 @@ function generateApp(random: Random, { days, unit }: TraceShape): App {
   const starts: number[] = []
   // The trace begins anywhere between two calls.
   let at = random() * next() * 1000
-  for (; at < traceMs && starts.length < MOST_CALLS; at += next() * 1000) starts.push(at)
+  for (; at < traceMs && starts.length < mostCalls; at += next() * 1000) starts.push(at)
   const spanMs = Math.min(at, traceMs)
   const units = unit === 'app' ? [{ starts, durationMs: durations[0]! }] : byFunction(starts, durations, random)
   return { ...about, units: units.filter((each) => each.starts.length > 0), spanMs, scale: traceMs / spanMs }

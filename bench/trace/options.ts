@@ -9,11 +9,21 @@ export interface Options {
   readonly shape: TraceShape
   /** Also print where cold starts and waste come from. */
   readonly profile: boolean
+  /** Real time of a day that is replayed through a platform, min; undefined: the replay is in virtual time. */
+  readonly liveMinutes: number | undefined
   readonly json: string | undefined
 }
 
 export const USAGE =
-  'npm run bench:trace -- [--runs N] [--apps N] [--days N] [--unit app|function] [--profile] [--json FILE]'
+  'npm run bench:trace -- [--runs N] [--apps N] [--days N] [--unit app|function] [--profile] [--json FILE]\n' +
+  '       npm run bench:trace -- --live [--minutes N] [--apps N] [--days N] [--json FILE]'
+
+const SHAPE = { apps: '1500', days: '14' }
+/** A day that is called live, and a week before it that the platform has learned from. */
+const LIVE_SHAPE = { apps: '60', days: '8' }
+const MOST_LIVE_APPS = 500
+/** Of an app, live: more often it is never cold but at first, whatever the policy, and only loads the machine. */
+const LIVE_CALLS_PER_DAY = 1440
 
 /** @throws TypeError with a message for the user */
 export function readOptions(args: readonly string[]): Options {
@@ -21,19 +31,28 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       runs: { type: 'string', default: '5' },
-      apps: { type: 'string', default: '1500' },
-      days: { type: 'string', default: '14' },
+      apps: { type: 'string' },
+      days: { type: 'string' },
       unit: { type: 'string', default: 'app' },
+      live: { type: 'boolean', default: false },
+      minutes: { type: 'string', default: '4' },
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
     },
   })
-  const { unit } = values
+  const { unit, live } = values
   if (unit !== 'app' && unit !== 'function') throw new TypeError(`--unit must be app or function: received ${unit}`)
+  const { apps, days } = live ? LIVE_SHAPE : SHAPE
+  const shape: TraceShape = {
+    apps: whole('--apps', values.apps ?? apps, live ? MOST_LIVE_APPS : 100_000),
+    days: whole('--days', values.days ?? days, 100),
+    ...(live ? { unit: 'app', mostCallsPerDay: LIVE_CALLS_PER_DAY } : { unit }),
+  }
   return {
     runs: whole('--runs', values.runs, 100),
-    shape: { apps: whole('--apps', values.apps, 100_000), days: whole('--days', values.days, 100), unit },
+    shape,
     profile: values.profile,
+    liveMinutes: live ? whole('--minutes', values.minutes, 24 * 60) : undefined,
     json: values.json,
   }
 }

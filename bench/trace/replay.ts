@@ -16,7 +16,7 @@ export interface Replayed {
  * not loaded: the first one, and any that comes outside the windows of the last decision. Loading takes no time.
  */
 export function replay(app: App, policy: KeepAlivePolicy): Replayed {
-  const parts = app.units.map((unit) => replayUnit(unit, app.spanMs, policy))
+  const parts = app.units.map((unit) => replayUnit(unit, app.spanMs, policy, NOTHING_BEFORE))
   const sum = (of: (part: Replayed) => number): number => parts.reduce((total, part) => total + of(part), 0)
   return {
     calls: sum(({ calls }) => calls),
@@ -25,14 +25,30 @@ export function replay(app: App, policy: KeepAlivePolicy): Replayed {
   }
 }
 
-function replayUnit({ starts, durationMs }: Unit, spanMs: number, policy: KeepAlivePolicy): Replayed {
-  let history: IdleHistory = NO_HISTORY
-  let busyUntil = -Infinity
+/** Where a replay begins: with what is known of the time before, and with nothing loaded but what that makes expect. */
+export interface Beginning {
+  readonly history: IdleHistory
+  readonly atMs: number
+}
+
+const NOTHING_BEFORE: Beginning = { history: NO_HISTORY, atMs: -Infinity }
+
+/** @param untilMs of the trace; idle time after it does not count */
+export function replayUnit(
+  { starts, durationMs }: Unit,
+  untilMs: number,
+  policy: KeepAlivePolicy,
+  { history: before, atMs }: Beginning,
+): Replayed {
+  let history = before
+  let busyUntil = atMs
   let cold = 0
   let idleMs = 0
-  for (const start of starts) {
+  const decide = (called: boolean): KeepAliveDecision | undefined =>
+    called ? policy(history, history.endedAt!) : decidedAtStart(before, atMs, policy)
+  for (const [index, start] of starts.entries()) {
     if (start > busyUntil) {
-      const decision = history.endedAt === undefined ? undefined : policy(history, history.endedAt)
+      const decision = decide(index > 0)
       if (decision === undefined || !loadedAt(decision, start - busyUntil)) cold++
       if (decision !== undefined) idleMs += loadedWithin(decision, start - busyUntil)
       history = started(history, start)
@@ -40,8 +56,16 @@ function replayUnit({ starts, durationMs }: Unit, spanMs: number, policy: KeepAl
     busyUntil = Math.max(busyUntil, start + durationMs)
     history = ended(history, busyUntil)
   }
-  if (busyUntil < spanMs) idleMs += loadedWithin(policy(history, busyUntil), spanMs - busyUntil)
+  const last = busyUntil < untilMs ? decide(starts.length > 0) : undefined
+  if (last !== undefined) idleMs += loadedWithin(last, untilMs - busyUntil)
   return { calls: starts.length, cold, idleMs }
+}
+
+/** As the platform does after a restart: what is expected is loaded, what would only have stayed is not. */
+function decidedAtStart(history: IdleHistory, atMs: number, policy: KeepAlivePolicy): KeepAliveDecision | undefined {
+  if (history.endedAt === undefined) return undefined
+  const decision = policy(history, atMs)
+  return decision.basis === 'histogram' || decision.basis === 'forecast' ? decision : undefined
 }
 
 /** Whether a call that comes after `idleMs` finds a sandbox. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
 import type { BuildProgress } from '#core/build'
+import type { Clock } from '#core/clock'
 import type { Config } from '#core/config'
 import type { RequestLimits } from '#core/limits'
 import type { AbsentDriver } from '#invoker/pool/starter'
@@ -24,6 +25,8 @@ export interface Context {
   readonly onProgress: (message: string) => void
   /** Aborts when the start is to be given up. */
   readonly signal: AbortSignal
+  /** As in LocalInvokerOptions. */
+  readonly poolClock?: Clock
 }
 
 /** @throws PlatformError `store-unavailable` with the ways out */

@@ -107,4 +107,15 @@ describe('generate()', () => {
     expect(merged).toEqual(generate(5, shape).map(({ units }) => units[0]!.starts))
     expect(spread.some(({ units }) => units.length > 1)).toBe(true)
   })
+
+  it('has every call of apps whose rate is cut, and leaves the others as they are', () => {
+    const cut = generate(5, { ...shape, mostCallsPerDay: 48 })
+    const whole = new Map(generate(5, shape).map((app) => [app.memoryMB, app]))
+    for (const app of cut) {
+      expect(app).toMatchObject({ spanMs: 3 * 86_400_000, scale: 1 })
+      expect(app.callsPerDay).toBeLessThanOrEqual(48)
+      if (app.callsPerDay < 48) expect(app).toEqual(whole.get(app.memoryMB))
+    }
+    expect(cut.some(({ callsPerDay }) => callsPerDay === 48)).toBe(true)
+  })
 })

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 
 import type { App } from '#bench/trace/generate'
-import { loadedAt, loadedWithin, replay } from '#bench/trace/replay'
+import { loadedAt, loadedWithin, replay, replayUnit } from '#bench/trace/replay'
 import { fixed } from '#invoker/pool/keep-alive/fixed'
+import { ended, NO_HISTORY } from '#invoker/pool/keep-alive/idle-history'
 import type { KeepAlivePolicy } from '#invoker/pool/keep-alive/policy'
 
+const expecting: KeepAlivePolicy = () => ({ keepAliveMs: 60, prewarm: undefined, basis: 'histogram' })
 const decision = { keepAliveMs: 10, prewarm: { afterMs: 100, keepMs: 50 }, basis: 'forecast' } as const
 
 describe('loadedAt() and loadedWithin()', () => {
@@ -60,6 +62,20 @@ describe('replay()', () => {
     }
     replay(appOf([{ starts: [0, 20, 85], durationMs: 10 }], 1_000), watching)
     expect(totals).toEqual([0, 1, 2])
+  })
+})
+
+describe('replayUnit() after a restart', () => {
+  const history = ended(NO_HISTORY, 900)
+  const begin = { history, atMs: 1_000 }
+  const unit = { starts: [1_050, 1_100], durationMs: 10 }
+
+  it('finds loaded what is expected', () => {
+    expect(replayUnit(unit, 1_200, expecting, begin)).toEqual({ calls: 2, cold: 0, idleMs: 50 + 40 + 60 })
+  })
+
+  it('finds nothing of what would only have stayed', () => {
+    expect(replayUnit(unit, 1_200, fixed(60), begin)).toEqual({ calls: 2, cold: 1, idleMs: 40 + 60 })
   })
 })
 
