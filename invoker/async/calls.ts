@@ -19,6 +19,8 @@ export interface CallLane extends OpenLane {
   readonly name: FunctionName
   /** What a call of it would most likely run; undefined: to be looked up; `gone`: there is no such function. */
   live: FunctionVersion | 'gone' | undefined
+  /** Something in it has been seen that must not be run after a time. */
+  hasExpiring: boolean
   /** Another one that calls were accepted for, the last that was looked up. */
   other: FunctionVersion | undefined
 }
@@ -31,7 +33,7 @@ export class Calls implements Service<CallLane> {
   }
 
   open(lane: OpenLane): CallLane {
-    return { ...lane, name: lane.name as FunctionName, live: undefined, other: undefined }
+    return { ...lane, name: lane.name as FunctionName, live: undefined, hasExpiring: false, other: undefined }
   }
 
   admits({ live, pending }: CallLane): Admission {
@@ -59,7 +61,14 @@ export class Calls implements Service<CallLane> {
     lane.other = undefined
   }
 
+  /** A look into it would use up some of its rate. */
+  expires({ live, hasExpiring }: CallLane): boolean {
+    if (typeof live !== 'object' || live.spec.asyncRatePerS > 0) return false
+    return hasExpiring || live.spec.maxAgeMs > 0
+  }
+
   run(claim: Claim, lane: CallLane, handover: Handover): Promise<Claim | undefined> {
+    if (claim.invocation.expiresAt !== undefined) lane.hasExpiring = true
     const find = (): Promise<FunctionVersion | undefined> => this.#versionOf(lane, claim.invocation.version)
     return new AsyncRun(claim, this.#options, handover).run(find)
   }

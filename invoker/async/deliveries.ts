@@ -44,6 +44,10 @@ export class Deliveries implements Service<OpenLane> {
 
   async lookUp(): Promise<void> {}
 
+  expires(): boolean {
+    return false
+  }
+
   async run(claim: Claim, _lane: OpenLane, handover: Handover): Promise<Claim | undefined> {
     try {
       await this.#deliver(claim, handover)

@@ -35,6 +35,8 @@ export interface Service<L extends OpenLane> {
   admits(lane: L): Admission
   /** Rejects when it is to be tried again with the next bell. Afterwards `admits` answers something else. */
   lookUp(lane: L): Promise<void>
+  /** Whether what waits in the lane may become too old to be run. */
+  expires(lane: L): boolean
   /** Never rejects. @returns the next one of the lane, where `handover.wantsNext` was asked, and one was there */
   run(claim: Claim, lane: L, handover: Handover): Promise<Claim | undefined>
 }
@@ -57,6 +59,8 @@ const LOOK_AT = 32
 const PATIENCE_MS = 1000
 /** Of so many slots, one may be held by what waits for room. */
 const SLOTS_PER_IMPATIENT = 16
+/** How often lanes that are not served are looked into for what is too old, ms. */
+const LOOK_INTO_MS = 5000
 /** A lane without work is forgotten after a while, ms; until then it need not be looked up again. */
 const FORGET_MS = 60_000
 const RELEASE_MS = 2000
@@ -82,6 +86,7 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     this.#share = new FairShare(options.slots)
     this.#timers.use(options.clock.every(FORGET_MS / 2, () => this.#forgetUnused()))
     this.#timers.use(options.clock.every(PATIENCE_MS, () => this.#serveImpatient()))
+    this.#timers.use(options.clock.every(LOOK_INTO_MS, () => this.#lookForExpired()))
   }
 
   rung(name: LaneName): void {
@@ -129,13 +134,13 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
   wantsNext(slot: Slot): boolean {
     const lane = slot.lane as L
     this.#giveBack(slot)
-    if (!this.#closing && this.#share.next() === lane && this.#options.service.admits(lane) === 'yes') {
+    if (this.#closing) return this.#freed()
+    if (slot.onlyIfOver || (this.#share.next() === lane && this.#options.service.admits(lane) === 'yes')) {
       this.#give(slot, lane)
       slot.state = 'carried'
       return true
     }
-    this.#slotFreed()
-    return false
+    return this.#freed()
   }
 
   #empty(): Promise<void> {
@@ -192,7 +197,7 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     await this.#run(claim, slot, lane)
     this.#held.delete(slot)
     this.#impatient.delete(slot)
-    this.#slotFreed()
+    this.#freed()
   }
 
   async #claim(lane: L): Promise<Claim | undefined> {
@@ -222,7 +227,7 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     this.#impatient.delete(slot)
     if (lane.bells === slot.bells) this.#share.leave(lane)
     else this.#rejoin(lane)
-    this.#slotFreed()
+    this.#freed()
   }
 
   async #run(first: Claim, slot: Slot, lane: L): Promise<void> {
@@ -253,9 +258,11 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     this.#unpark(lane)
   }
 
-  #slotFreed(): void {
+  /** @returns false: its slot went to others */
+  #freed(): false {
     if (this.#share.inHand === 0) this.#emptied?.resolve()
     this.#serve()
+    return false
   }
 
   #park(lane: L): void {
@@ -309,6 +316,16 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
       const slot = new Slot(lane, this)
       this.#impatient.add(slot)
       void this.#take(lane, slot)
+    }
+  }
+
+  /** What is not too old goes back to its place. */
+  #lookForExpired(): void {
+    const { service, slots } = this.#options
+    for (const lane of this.#lanes.values()) {
+      if (this.#share.inHand >= slots) return
+      const waits = lane.parkedAt !== undefined || this.#share.has(lane)
+      if (waits && lane.taking === 0 && service.expires(lane)) void this.#take(lane, new Slot(lane, this, true))
     }
   }
 

@@ -38,6 +38,10 @@ const MAX_TAKEOVERS = 10
 const LATER_MS = 5000
 /** The response to a batch is looked into up to this size, whatever a record keeps. */
 const BATCH_RESPONSE_BYTES = 1024 * 1024
+/** The pool lets nothing wait for longer. */
+const LONGEST_WAIT_MS = 3_600_000
+/** Why a call that waits for room is stopped. */
+const EXPIRED = Symbol('expired')
 const CANCELLED: RecordError = { code: 'cancelled', message: 'the call was cancelled' }
 
 export class AsyncRun {
@@ -97,14 +101,11 @@ export class AsyncRun {
   }
 
   async #serve(find: () => Promise<FunctionVersion | undefined>): Promise<Claim | undefined> {
-    const { attempt, takeovers, cancelled, invocation } = this.#claim
+    const { takeovers, cancelled, invocation } = this.#claim
     const { function: name, version: number, expiresAt = Infinity } = invocation
     const version = await this.#insist(find)
     if (cancelled.aborted) return this.#endBefore(version, 'cancelled', CANCELLED)
-    if (attempt === 1 && takeovers === 0 && this.#options.clock.now() >= expiresAt) {
-      const message = `it could not start within ${expiresAt - invocation.acceptedAt} ms of being accepted`
-      return this.#endBefore(version, 'expired', { code: 'wait-timed-out', message })
-    }
+    if (this.#mayExpire && this.#options.clock.now() >= expiresAt) return this.#expire(version)
     if (version === undefined) {
       const message = `the function ${JSON.stringify(name)} or its version ${number} was removed before the call ran`
       return this.#endBefore(version, 'failed', { code: 'function-not-found', message })
@@ -113,7 +114,9 @@ export class AsyncRun {
       const message = `${takeovers} processes ended while they ran it`
       return this.#endBefore(version, 'failed', { code: 'internal', message })
     }
-    return this.#attempt(version)
+    if (!this.#handover.onlyIfOver) return this.#attempt(version)
+    await this.#claim.release(0)
+    return undefined
   }
 
   async #attempt(version: FunctionVersion): Promise<Claim | undefined> {
@@ -122,11 +125,15 @@ export class AsyncRun {
     const prior = priorAttempts(this.#found, number)
     let current: Attempt = { number, startedAt: clock.now(), state: 'running' }
     const call = this.#call(version)
-    const onStart = (): void => records.write(accountOf(this.#claim, invocation, 'running', { prior, current }))
+    const signal = new StopSource()
+    using expiry = this.#expiry(signal)
+    const onStart = (): void => {
+      expiry[Symbol.dispose]()
+      records.write(accountOf(this.#claim, invocation, 'running', { prior, current }))
+    }
     const isBatch = (invocation.cause.events?.length ?? 0) > 1
     const maxBodyBytes = isBatch ? Math.max(maxResultBytes, BATCH_RESPONSE_BYTES) : maxResultBytes
     const collector = new ResponseCollector(call, { records, maxBodyBytes, onStart })
-    const signal = new StopSource()
     for (const each of [lost, cancelled, this.#handover.stop]) follow(signal, each)
     let result: AttemptResult
     try {
@@ -141,6 +148,7 @@ export class AsyncRun {
     }
     this.#handover.ran()
     lost.throwIfAborted()
+    if (signal.reason === EXPIRED) return this.#expire(version)
     return this.#conclude(version, result, { prior, current, response: collector.result() })
   }
 
@@ -182,6 +190,26 @@ export class AsyncRun {
     const account = accountOf(this.#claim, { ...this.#claim.invocation, ...changed }, 'queued', progress)
     this.#options.records.write({ ...account, notBefore: now + delayMs })
     await this.#claim.retry(delayMs, error.message, changed)
+  }
+
+  /** It has never run, as far as anybody can tell. */
+  get #mayExpire(): boolean {
+    return this.#claim.attempt === 1 && this.#claim.takeovers === 0
+  }
+
+  /** Stops it when it waits for room for too long. */
+  #expiry(stop: StopSource): Disposable {
+    const { clock } = this.#options
+    const { expiresAt = Infinity } = this.#claim.invocation
+    const leftMs = expiresAt - clock.now()
+    if (leftMs > LONGEST_WAIT_MS || !this.#mayExpire) return { [Symbol.dispose]: () => {} }
+    return clock.after(leftMs, () => stop.abort(EXPIRED))
+  }
+
+  #expire(version: FunctionVersion | undefined): Promise<Claim | undefined> {
+    const { expiresAt = 0, acceptedAt } = this.#claim.invocation
+    const message = `it could not start within ${expiresAt - acceptedAt} ms of being accepted`
+    return this.#endBefore(version, 'expired', { code: 'wait-timed-out', message })
   }
 
   /** Without an attempt of this process. Those that are in the record stay: of refusals, and of processes that ended. */

@@ -6,6 +6,8 @@ import { type StopSignal, StopSource } from '#core/stop-signal'
 export interface Handover {
   /** Aborts when the process can wait no longer. */
   readonly stop: StopSignal
+  /** It is only to be ended, if it is too old or cancelled, and else to be put back. */
+  readonly onlyIfOver: boolean
   /** The invoker knows of it: from now on it is in what the invoker says of its room. */
   started(): void
   /** What is left is to write down what came of it. */
@@ -29,6 +31,7 @@ export class Slot implements Handover, Linked<Slot> {
   before: Slot | undefined
   after: Slot | undefined
   readonly lane: Pending
+  readonly onlyIfOver: boolean
   readonly #owner: SlotOwner
   #stop = new StopSource()
   /** As `given` or `back`; `carried`: given again to take the next one along, which may turn out not to be there. */
@@ -41,8 +44,9 @@ export class Slot implements Handover, Linked<Slot> {
   bells = 0
   #isPending = false
 
-  constructor(lane: Pending, owner: SlotOwner) {
+  constructor(lane: Pending, owner: SlotOwner, onlyIfOver = false) {
     this.lane = lane
+    this.onlyIfOver = onlyIfOver
     this.#owner = owner
   }
 

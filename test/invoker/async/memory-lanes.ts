@@ -193,22 +193,22 @@ function laneOf({ function: name, delivery }: QueuedInvocation): LaneName {
 }
 
 export class MemoryFunctions implements FunctionStore {
-  readonly #versions = new Map<FunctionName, FunctionVersion>()
+  /** The newest last. */
+  readonly #versions = new Map<FunctionName, FunctionVersion[]>()
   readonly #listeners = new Set<(name: FunctionName | undefined) => void>()
 
   put(version: FunctionVersion): void {
-    this.#versions.set(version.function, version)
+    this.#versions.set(version.function, [...(this.#versions.get(version.function) ?? []), version])
     for (const listener of this.#listeners) listener(version.function)
   }
 
   async get(name: FunctionName): Promise<FunctionRecord | undefined> {
-    const live = this.#versions.get(name)?.number
+    const live = this.#versions.get(name)?.at(-1)?.number
     return live === undefined ? undefined : { name, live, createdAt: 0, updatedAt: 0 }
   }
 
   async version(name: FunctionName, number: number): Promise<FunctionVersion | undefined> {
-    const version = this.#versions.get(name)
-    return version?.number === number ? version : undefined
+    return this.#versions.get(name)?.findLast((version) => version.number === number)
   }
 
   async remove(name: FunctionName): Promise<boolean> {
