@@ -63,7 +63,7 @@ export class RunningRequests {
     return {
       [Symbol.dispose]: () => {
         request.isHeld = false
-        if (request.res.closed) this.#closed(request)
+        if (request.res.closed) this.#ended(request)
       },
     }
   }
@@ -89,6 +89,10 @@ export class RunningRequests {
   #closed(request: RunningRequest): void {
     if (request.isHeld) return
     if (!request.res.writableFinished) request.stop.abort(clientGone())
+    this.#ended(request)
+  }
+
+  #ended(request: RunningRequest): void {
     this.#running.delete(request)
     if (this.#running.size === 0) this.#onIdle?.()
   }

@@ -9,6 +9,7 @@ import type { InvocationId } from '#core/ids'
 import type { InvocationSink } from '#core/invoker'
 import type { StopSource } from '#core/stop-signal'
 
+import { chunksOf } from '../invoke/body.ts'
 import { fingerprintOf, functionScope, keyOf } from './fingerprint.ts'
 import type { KeyedRequest } from './fingerprint.ts'
 import { KeptResponse } from './kept-response.ts'
@@ -149,10 +150,10 @@ async function wholeBody(req: IncomingMessage, limit: number): Promise<Uint8Arra
   let bytes = Number(req.headers['content-length'] ?? 0)
   if (bytes > limit) throw tooLarge(limit, bytes)
   bytes = 0
-  for await (const chunk of req.iterator({ destroyOnReturn: false })) {
-    bytes += (chunk as Buffer).length
+  for await (const chunk of chunksOf(req)) {
+    bytes += chunk.length
     if (bytes > limit) throw tooLarge(limit, bytes)
-    chunks.push(chunk as Buffer)
+    chunks.push(chunk)
   }
   return Buffer.concat(chunks)
 }

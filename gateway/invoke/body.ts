@@ -45,6 +45,18 @@ async function* limited(req: IncomingMessage, limits: RequestLimits, stop: StopS
   }
 }
 
+/**
+ * A body as it comes, for those who read all of it before they begin.
+ * @throws PlatformError `cancelled` when the client went away
+ */
+export async function* chunksOf(req: IncomingMessage): AsyncGenerator<Buffer> {
+  try {
+    yield* req.iterator({ destroyOnReturn: false })
+  } catch {
+    throw clientGone()
+  }
+}
+
 /** Ends the reading of a body when its call is over, however far it came. */
 export function releaseBody(body: Body): void {
   if (!(body instanceof Uint8Array)) void (body as AsyncGenerator<Uint8Array>).return(undefined)

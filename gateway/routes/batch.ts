@@ -8,6 +8,7 @@ import { acceptBatch } from '../accept/batch.ts'
 import { readLine, readLines } from '../accept/batch-lines.ts'
 import type { BatchLine } from '../accept/batch-lines.ts'
 import { SUBMIT_FIELDS } from '../accept/options.ts'
+import { chunksOf } from '../invoke/body.ts'
 import { originOf } from '../invoke/headers.ts'
 import { optionSchema } from '../openapi/components.ts'
 import { integer, json, list, managed, NAME, object, ref, string } from '../openapi/operation.ts'
@@ -46,8 +47,7 @@ async function linesOf(context: GatewayContext, request: FastifyRequest): Promis
   const version = await directory.resolve(parseFunctionName(paramsOf<'name'>(request).name))
   const target = { version, origin: originOf(request.raw, options.trustProxy), now: deps.clock.now(), limits: options }
   const lines: (BatchLine | PlatformError)[] = []
-  const body = (request.body ?? []) as AsyncIterable<Buffer>
-  for await (const text of readLines(body, options)) {
+  for await (const text of readLines(chunksOf(request.raw), options)) {
     if (lines.length === options.maxBatch) throw tooMany(options.maxBatch)
     try {
       lines.push(readLine(text, target))

@@ -212,11 +212,16 @@ export class MemoryLanes implements Lanes {
   readonly running = new Set<InvocationId>()
   /** What all methods fail with. */
   down: Error | undefined
+  /** What add() alone fails with. */
+  refuse: Error | undefined
   /** What add() fails with after it has added: an answer that is lost. */
   lost: Error | undefined
+  /** Whether has() fails. */
+  blind = false
 
   async add(invocation: QueuedInvocation): Promise<void> {
-    if (this.down !== undefined) throw this.down
+    const error = this.down ?? this.refuse
+    if (error !== undefined) throw error
     if (!this.added.some(({ id }) => id === invocation.id)) this.added.push(invocation)
     if (this.lost !== undefined) throw this.lost
   }
@@ -242,8 +247,8 @@ export class MemoryLanes implements Lanes {
   }
 
   async has(_name: LaneName, id: InvocationId): Promise<boolean> {
-    if (this.down !== undefined) throw this.down
-    return this.added.some((invocation) => invocation.id === id)
+    if (this.down !== undefined || this.blind) throw this.down ?? new Error('connection lost')
+    return this.running.has(id) || this.added.some((invocation) => invocation.id === id)
   }
 
   listen(): AsyncDisposable {
