@@ -117,6 +117,10 @@ export interface Lanes {
   state(name: LaneName): Promise<LaneState>
   /** Of all lanes that have anything in them. */
   states(): Promise<ReadonlyMap<LaneName, LaneState>>
-  /** Drops the lane of a function and of its deliveries, and what waits in them. */
-  remove(name: FunctionName): Promise<void>
+  /**
+   * Drops the lane of a function and that of its deliveries, and what is in them; what runs is cancelled.
+   * @param onDrop called with ids before they are gone, so that their records can be ended; when it was cut off in
+   * between, the next `remove` names them again
+   */
+  remove(name: FunctionName, onDrop?: (lane: LaneName, ids: readonly InvocationId[]) => Promise<void>): Promise<void>
 }

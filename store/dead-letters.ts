@@ -8,7 +8,7 @@ import type { FunctionName, InvocationId } from '#core/ids'
 
 import { guard } from './connect.ts'
 import type { Keys } from './keys.ts'
-import { run } from './records/writer.ts'
+import { run } from './pipeline.ts'
 import { runScript, script } from './script.ts'
 import type { StoreSettings } from './settings.ts'
 

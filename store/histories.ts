@@ -6,7 +6,7 @@ import type { FunctionName } from '#core/ids'
 
 import { guard } from './connect.ts'
 import type { Keys } from './keys.ts'
-import { run } from './records/writer.ts'
+import { run } from './pipeline.ts'
 import { runScript, script } from './script.ts'
 
 /** A field of the function, so that it goes with it; a late one must not come after. */

@@ -13,11 +13,12 @@
 //   hearth:{fn:<name>}:dead          ZSET  ids of dead letters → when they came
 //   hearth:{fn:<name>}:dead:letters  HASH  id → dead letter as JSON
 //   hearth:{fn:<name>}:logs          STREAM the newest log lines
-//   hearth:{fn:<name>}:records       ZSET  ids of records, all with score 0: sorted by id is sorted by time
-//   hearth:{fn:<name>}:records:<state>     the same, by state
+//   hearth:{fn:<name>}:records       ZSET  ids of records that were taken, all with score 0: by id is by time
+//   hearth:{fn:<name>}:records:<state>     the same, by state, queued ones too; not of those that succeeded
 //   hearth:{rec:<x>}:record:<id>     STRING state letter, attempts, ":", record as JSON; x is the last digit of the id
 //   hearth:{rec:<x>}:log:<id>        LIST  log lines of the invocation
-//   hearth:{all}:records[:<state>]   ZSET  ids of the records of all functions
+//   hearth:{all}:records             ZSET  ids of the records of all functions that were taken
+//   hearth:{all}:functions           SET   names of functions that have records, or had
 //   hearth:{trg:<name>}:records      ZSET  ids of the records of a trigger
 //   hearth:{trg:<name>}:status       HASH  what its process said last, and counters
 //   hearth:{trg:<name>}:state        STRING what its source must know after a restart
@@ -70,9 +71,10 @@ export function keysWith(prefix: string) {
     deadLetters: (name: FunctionName) => `${prefix}:{fn:${name}}:dead:letters`,
     logs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs`,
     moreLogs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs:more`,
-    /** The index of a function, or with undefined of all functions. */
+    /** The index of a function, of one state or all, or with undefined that of all functions. */
     records: (name: FunctionName | undefined, state?: RecordState) =>
       `${prefix}:${name === undefined ? '{all}' : `{fn:${name}}`}:records${state === undefined ? '' : `:${state}`}`,
+    recordedFunctions: `${prefix}:{all}:functions`,
     recordsOfTrigger: (name: TriggerName) => `${prefix}:{trg:${name}}:records`,
     recordsChanged: `${prefix}:records:changed`,
     settled: (name: TriggerName) => `${prefix}:{trg:${name}}:settled`,

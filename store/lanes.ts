@@ -18,6 +18,7 @@ import type { Keys } from './keys.ts'
 import { Adder } from './lanes/add.ts'
 import { LaneClaim } from './lanes/claim.ts'
 import { Doorbell } from './lanes/doorbell.ts'
+import { type DropContext, dropLane } from './lanes/drop.ts'
 import { Lane, type LaneContext, type LaneCounts, type Taken } from './lanes/lane.ts'
 import { Leases } from './lanes/leases.ts'
 import { sweep, sweepAll, type SweepContext } from './lanes/sweep.ts'
@@ -202,21 +203,22 @@ export class RedisLanes implements Lanes, AsyncDisposable {
    * process that has the store to itself, before it listens: then the holders are dead.
    */
   async takeOverAll(names: readonly FunctionName[]): Promise<void> {
-    for (const name of names.flatMap((owner) => [owner, deliveryLaneOf(owner)])) {
-      if ((await this.#lane(name).takeOverAll()) > 0) this.#doorbell.ring(name)
+    const lanes = names.flatMap((owner) => [owner, deliveryLaneOf(owner)])
+    for (let at = 0; at < lanes.length; at += BATCH) {
+      const batch = lanes.slice(at, at + BATCH)
+      const counts = await Promise.all(batch.map((name) => this.#lane(name).takeOverAll()))
+      for (const [index, name] of batch.entries()) if (counts[index]! > 0) this.#doorbell.ring(name)
     }
   }
 
-  async remove(name: FunctionName): Promise<void> {
-    await Promise.all([this.#remove(name), this.#remove(deliveryLaneOf(name))])
-  }
-
-  async #remove(name: LaneName): Promise<void> {
+  async remove(name: FunctionName, onDrop: DropContext['onDrop'] = async () => {}): Promise<void> {
     const { keys } = this.#context
-    await this.#lane(name).obliterate()
-    this.#open.delete(name)
-    this.#doorbell.forget(name)
-    await guard(Promise.all([this.#redis.zrem(keys.due, name), this.#redis.zrem(keys.bells, name)]))
+    for (const lane of [name, deliveryLaneOf(name)]) {
+      await dropLane(this.#lane(lane), { redis: this.#redis, cancelled: keys.cancelled, onDrop })
+      this.#open.delete(lane)
+      this.#doorbell.forget(lane)
+      await guard(Promise.all([this.#redis.zrem(keys.due, lane), this.#redis.zrem(keys.bells, lane)]))
+    }
   }
 
   /** Stops listening. What is still claimed is taken over when its lease is over. */
@@ -231,16 +233,16 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   /** The sweep must know the lane before it has its first job, or a crash right after the add could hide it. */
   #makeKnown(name: LaneName): Promise<void> {
     const open = this.#opened(name)
-    open.known ??= guard(
-      this.#redis.zadd(this.#context.keys.due, 'NX', this.#clock.now() + this.#context.settings.sweepMs, name),
-    ).then(
-      () => {},
-      (error) => {
-        open.known = undefined
-        throw error
-      },
-    )
+    open.known ??= this.#addToSweep(name).catch((error) => {
+      open.known = undefined
+      throw error
+    })
     return open.known
+  }
+
+  async #addToSweep(name: LaneName): Promise<void> {
+    const { keys, settings } = this.#context
+    await guard(this.#redis.zadd(keys.due, 'NX', this.#clock.now() + settings.sweepMs, name))
   }
 
   /** One that waits may be taken now that another one is done. Without limits nothing waits for that. */

@@ -13,7 +13,7 @@ import { Listing } from './records/listing.ts'
 import { LogTail, newestLines, tailPosition } from './records/log-tail.ts'
 import { decodeRecord } from './records/precedence.ts'
 import { Retention } from './records/retention.ts'
-import { countByFunction, RecordWriter } from './records/writer.ts'
+import { RecordWriter } from './records/writer.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -170,7 +170,7 @@ export class RedisRecordStore implements RecordStore {
       return
     }
     // The next write looks again.
-    await this.#retention.prune(countByFunction(records), this.#clock.now()).catch(() => {})
+    await this.#retention.prune(records, this.#clock.now()).catch(() => {})
   }
 
   #schedule(): void {
@@ -216,6 +216,6 @@ export class RedisRecordStore implements RecordStore {
       this.#failing = true
       throw error
     }
-    await this.#retention.prune(countByFunction(batch.records), this.#clock.now())
+    await this.#retention.prune(batch.records, this.#clock.now())
   }
 }

@@ -6,7 +6,7 @@ import type { Trigger, TriggerCounter, TriggerReport, TriggerSpec, TriggerStatus
 
 import { guard } from './connect.ts'
 import type { Keys } from './keys.ts'
-import { run } from './records/writer.ts'
+import { run } from './pipeline.ts'
 import { runScript, script } from './script.ts'
 import type { Subscriptions } from './subscriptions.ts'
 

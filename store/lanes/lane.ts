@@ -12,7 +12,7 @@ import type { LaneLimits, QueuedInvocation } from '#core/queue'
 
 import { guard, storeError } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
-import { run } from '../records/writer.ts'
+import { run } from '../pipeline.ts'
 import { runScript, script } from '../script.ts'
 import { decodeQueued, encodeQueued } from './queued.ts'
 
@@ -53,12 +53,23 @@ export interface LaneContext {
   readonly now: () => number
 }
 
-export type LaneKeys = Readonly<
-  Record<
-    '' | 'wait' | 'active' | 'prioritized' | 'delayed' | 'pc' | 'meta' | 'stalled' | 'stalled-check' | 'limiter',
-    string
-  >
->
+/** As BullMQ names them; the empty one is what those of jobs begin with. */
+export type LaneKeys = Readonly<Record<(typeof KEY_NAMES)[number], string>>
+const KEY_NAMES = [
+  '',
+  'wait',
+  'active',
+  'prioritized',
+  'delayed',
+  'pc',
+  'meta',
+  'stalled',
+  'stalled-check',
+  'limiter',
+  'events',
+  'id',
+  'marker',
+] as const
 
 /** BullMQ's scripts say with these that the job is no longer the caller's: gone, unlocked, elsewhere, another's. */
 const LOST_CODES: readonly unknown[] = [-1, -2, -3, -6]
@@ -264,14 +275,6 @@ export class Lane {
     // A young one may belong to an `add` that is not done.
     const orphans = fields.filter((field) => field < idFloor(now - ORPHAN_MS))
     if (orphans.length > 0) await guard(this.#context.redis.hdel(this.bodies, ...orphans))
-  }
-
-  /** Removes all jobs, held ones included, and every key of the lane. */
-  async obliterate(): Promise<void> {
-    // BullMQ wants it paused, and takes that back with everything else.
-    await guard(this.#backend.pause(true))
-    while ((await guard(this.#backend.obliterate({ count: 1_000, force: true }))) !== 0);
-    await guard(this.#context.redis.unlink(this.bodies))
   }
 
   async #bodyOf(id: string, token: string, field: string): Promise<Uint8Array> {

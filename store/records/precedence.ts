@@ -23,6 +23,11 @@ export function isFinal(state: RecordState): boolean {
   return state !== 'queued' && state !== 'running'
 }
 
+/** Whether there are lists of this state alone. Most records end as succeeded: those are picked out of all. */
+export function isIndexed(state: RecordState): boolean {
+  return state !== 'succeeded'
+}
+
 export function encodeRecord(record: InvocationRecord): string {
   return `${STATE_LETTERS[record.state]}${record.attempts.length}:${JSON.stringify(record)}`
 }

@@ -2,15 +2,22 @@
 import type { Redis } from 'ioredis'
 
 import type { FunctionName, InvocationId } from '#core/ids'
-import { RECORD_STATES } from '#core/record'
+import { type InvocationRecord, RECORD_STATES } from '#core/record'
 
+import { guard } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
 import type { StoreSettings } from '../settings.ts'
-import { run } from './writer.ts'
+import { isIndexed } from './precedence.ts'
+import { run } from '../pipeline.ts'
 
-/** Look again after this many records of a function, or this many ms, whichever is first. */
+/** Look again after this many records of an index, or this many ms, whichever is first. */
 const PRUNE_RECORDS = 500
 const PRUNE_MS = 60_000
+
+/** What is queued may be very old, and goes when it is taken: it is neither cut nor expired. */
+const INDEXED = RECORD_STATES.filter((state) => isIndexed(state) && state !== 'queued')
+/** An index of what is queued is kept so much longer than records are. */
+const LONGEST_DELAY_MS = 366 * 24 * 3_600_000
 
 interface Progress {
   written: number
@@ -23,8 +30,8 @@ export class Retention {
   readonly #redis: Redis
   readonly #keys: Keys
   readonly #settings: RetentionSettings
-  /** Undefined stands for all functions together. */
-  readonly #progress = new Map<FunctionName | undefined, Progress>()
+  /** By index. */
+  readonly #progress = new Map<string, Progress>()
 
   constructor(redis: Redis, keys: Keys, settings: RetentionSettings) {
     this.#redis = redis
@@ -32,55 +39,81 @@ export class Retention {
     this.#settings = settings
   }
 
-  /** After a batch was written. @param counts records by function */
-  async prune(counts: ReadonlyMap<FunctionName, number>, now: number): Promise<void> {
-    const total = counts.values().reduce((sum, count) => sum + count, 0)
-    if (total === 0) return
-    if (this.#isDue(undefined, total, now)) await this.#expire(undefined, now)
-    for (const [name, count] of counts) {
-      if (!this.#isDue(name, count, now)) continue
-      await this.#expire(name, now)
-      await this.#cut(name)
+  /** After records were written. */
+  async prune(records: readonly InvocationRecord[], now: number): Promise<void> {
+    if (records.length === 0) return
+    const all = this.#keys.records(undefined)
+    if (this.#isDue(all, records.length, now)) {
+      await this.#expire([all], now)
+      await this.#keepQueued(this.#keys.recordedFunctions)
+    }
+    for (const [name, count] of countBy(records, (record) => record.function)) {
+      const index = this.#keys.records(name)
+      if (!this.#isDue(index, count, now)) continue
+      const byState = INDEXED.map((state) => this.#keys.records(name, state))
+      await this.#expire([index, ...byState], now)
+      await guard(
+        this.#redis.pexpire(this.#keys.records(name, 'queued'), this.#settings.retentionMs + LONGEST_DELAY_MS),
+      )
+      await this.#cut(name, byState)
+    }
+    for (const [trigger, count] of countBy(records, (record) => record.cause?.trigger)) {
+      const index = this.#keys.recordsOfTrigger(trigger)
+      if (!this.#isDue(index, count, now)) continue
+      await this.#expire([index], now)
+      // The records stay with their functions.
+      await guard(this.#redis.zremrangebyrank(index, 0, -1 - this.#settings.recordsPerFunction))
     }
   }
 
-  #isDue(scope: FunctionName | undefined, count: number, now: number): boolean {
-    const progress = this.#progress.get(scope)
+  #isDue(index: string, count: number, now: number): boolean {
+    const progress = this.#progress.get(index)
     if (progress !== undefined) {
       progress.written += count
       if (progress.written < PRUNE_RECORDS && now - progress.prunedAt < PRUNE_MS) return false
     }
-    this.#progress.set(scope, { written: 0, prunedAt: now })
+    this.#progress.set(index, { written: 0, prunedAt: now })
     return true
   }
 
-  /** Takes ids whose records have expired out of the indexes of a scope. The indexes themselves expire when unused. */
-  async #expire(scope: FunctionName | undefined, now: number): Promise<void> {
+  /** Takes ids whose records have expired out of indexes. The indexes themselves expire when unused. */
+  async #expire(indexes: readonly string[], now: number): Promise<void> {
     const pipeline = this.#redis.pipeline()
     const oldest = idFloor(now - this.#settings.retentionMs)
-    for (const state of [undefined, ...RECORD_STATES]) {
-      const key = this.#keys.records(scope, state)
-      pipeline.zremrangebylex(key, '-', `(${oldest}`)
+    for (const index of indexes) {
+      pipeline.zremrangebylex(index, '-', `(${oldest}`)
       // Twice: what was written until the next look must not lose its index early.
-      pipeline.pexpire(key, this.#settings.retentionMs + 2 * PRUNE_MS)
+      pipeline.pexpire(index, this.#settings.retentionMs + 2 * PRUNE_MS)
     }
     await run(pipeline)
   }
 
+  async #keepQueued(key: string): Promise<void> {
+    await guard(this.#redis.pexpire(key, this.#settings.retentionMs + LONGEST_DELAY_MS))
+  }
+
   /** Removes the oldest records of a function beyond the most it may have. */
-  async #cut(name: FunctionName): Promise<void> {
+  async #cut(name: FunctionName, byState: readonly string[]): Promise<void> {
     const excess = (await this.#redis.zcard(this.#keys.records(name))) - this.#settings.recordsPerFunction
     if (excess <= 0) return
     const popped = await this.#redis.zpopmin(this.#keys.records(name), Math.min(excess, 5_000))
     const ids = popped.filter((_, index) => index % 2 === 0) as InvocationId[]
     if (ids.length === 0) return
     const pipeline = this.#redis.pipeline()
-    pipeline.zrem(this.#keys.records(undefined), ...ids)
-    for (const state of RECORD_STATES) {
-      pipeline.zrem(this.#keys.records(name, state), ...ids)
-      pipeline.zrem(this.#keys.records(undefined, state), ...ids)
-    }
+    for (const index of [this.#keys.records(undefined), ...byState]) pipeline.zrem(index, ...ids)
     for (const id of ids) pipeline.unlink(this.#keys.record(id), this.#keys.log(id))
     await run(pipeline)
   }
+}
+
+function countBy<K>(
+  records: readonly InvocationRecord[],
+  keyOf: (record: InvocationRecord) => K | undefined,
+): Map<K, number> {
+  const counts = new Map<K, number>()
+  for (const record of records) {
+    const key = keyOf(record)
+    if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
 }

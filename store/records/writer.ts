@@ -1,17 +1,16 @@
 // Writes batches of records and log lines. Keeps nothing in memory and decides nothing about what is dropped.
 import type { ChainableCommander, Redis } from 'ioredis'
 
-import { PlatformError } from '#core/errors'
-import type { FunctionName, InvocationId } from '#core/ids'
+import type { InvocationId } from '#core/ids'
 import type { InvocationRecord, RecordState, StoredLogLine } from '#core/record'
 
-import { storeError } from '../connect.ts'
 import { type Keys, shardOf } from '../keys.ts'
-import { runScript, script } from '../script.ts'
+import { run } from '../pipeline.ts'
+import { runScript, type Script, script } from '../script.ts'
 import type { StoreSettings } from '../settings.ts'
 import type { Batch } from './buffer.ts'
 import { changesText, settledByTrigger } from './changes.ts'
-import { encodeRecord, stateOfLetter } from './precedence.ts'
+import { encodeRecord, isIndexed, stateOfLetter } from './precedence.ts'
 
 /**
  * Saves records unless what is there stands (precedence.ts). Returns for each the letter of the state before, "" for
@@ -20,19 +19,32 @@ import { encodeRecord, stateOfLetter } from './precedence.ts'
 const SAVE = script(`
   local before = {}
   for i, key in ipairs(KEYS) do
-    local value = ARGV[i + 1]
+    local value = ARGV[2 * i - 1]
     local state, attempts = string.match(redis.call('GETRANGE', key, 0, 11), '^(%a)(%d+):')
     local newState, newAttempts = string.match(value, '^(%a)(%d+):')
     local final = state and string.match(state, '%u') and not string.match(newState, '%u')
     if final or (attempts and tonumber(newAttempts) < tonumber(attempts)) then
       before[i] = '-'
     else
-      redis.call('SET', key, value, 'PX', ARGV[1])
+      redis.call('SET', key, value, 'PX', ARGV[2 * i])
       before[i] = state or ''
     end
   end
   return before`)
 const REFUSED = '-'
+/** Writes records that are most likely new. Returns the positions of those that are not, which stay as they are. */
+const CREATE = script(`
+  local known = {}
+  for i, key in ipairs(KEYS) do
+    if not redis.call('SET', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i], 'NX') then known[#known + 1] = i end
+  end
+  return known`)
+
+interface Entry {
+  readonly record: InvocationRecord
+  /** The state that it had; undefined: it was not there. */
+  readonly before: RecordState | undefined
+}
 
 type WriterSettings = Pick<StoreSettings, 'retentionMs' | 'logLinesPerFunction' | 'logLinesPerInvocation'>
 
@@ -52,87 +64,82 @@ export class RecordWriter {
    * @throws PlatformError `store-unavailable`
    */
   async write({ records, lines }: Batch): Promise<void> {
-    const before = await this.#save(records)
-    const pipeline = this.#redis.pipeline()
-    this.#index(pipeline, records, before)
-    this.#append(pipeline, lines)
-    this.#announce(
-      pipeline,
-      records.filter(({ id }) => before.has(id)),
-    )
-    await run(pipeline)
-  }
-
-  /** The letter of the state before, by record, "" for none; refused ones are left out. */
-  async #save(records: readonly InvocationRecord[]): Promise<Map<InvocationId, string>> {
     const [fresh, others] = [records.filter(isFresh), records.filter((record) => !isFresh(record))]
-    const before = new Map<InvocationId, string>()
-    const [known] = await Promise.all([this.#create(fresh, before), this.#update(others, before)])
-    await this.#update(known, before)
-    return before
+    const [known] = await Promise.all([this.#create(fresh), this.#update(others), this.#append(lines)])
+    // It was there already. Its place among the queued ones is wrong if it is no longer queued; a list puts that right.
+    await this.#update(known)
   }
 
-  /** Without a script, which would cost several times as much. Returns those that are there already. */
-  async #create(
-    records: readonly InvocationRecord[],
-    before: Map<InvocationId, string>,
-  ): Promise<readonly InvocationRecord[]> {
-    const pipeline = this.#redis.pipeline()
-    for (const record of records) {
-      pipeline.set(this.#keys.record(record.id), encodeRecord(record), 'PX', this.#settings.retentionMs, 'NX')
-    }
-    const replies = await run(pipeline)
-    const isCreated = (_: InvocationRecord, position: number): boolean => replies[position] === 'OK'
-    for (const record of records.filter(isCreated)) before.set(record.id, '')
-    return records.filter((record) => !before.has(record.id))
+  /** All in one go, as if none were there already. Returns those that are. */
+  async #create(records: readonly InvocationRecord[]): Promise<readonly InvocationRecord[]> {
+    const existing = this.#byShard(CREATE, records)
+    const entries = records.map((record) => ({ record, before: undefined }))
+    const [known] = await Promise.all([existing, this.#index(entries)])
+    return known.flatMap(([shard, positions]) => (positions as number[]).map((position) => shard[position - 1]!))
   }
 
-  async #update(records: readonly InvocationRecord[], before: Map<InvocationId, string>): Promise<void> {
-    const shards = [...Map.groupBy(records, (record) => shardOf(record.id)).values()]
-    const replies = (await Promise.all(
-      shards.map((shard) => {
-        const keys = shard.map((record) => this.#keys.record(record.id))
-        return runScript(this.#redis, SAVE, keys, [this.#settings.retentionMs, ...shard.map(encodeRecord)])
-      }),
-    )) as string[][]
-    for (const [index, shard] of shards.entries()) {
+  async #update(records: readonly InvocationRecord[]): Promise<void> {
+    const entries: Entry[] = []
+    for (const [shard, letters] of await this.#byShard(SAVE, records)) {
       for (const [position, record] of shard.entries()) {
-        const letter = replies[index]?.[position] ?? REFUSED
-        if (letter !== REFUSED) before.set(record.id, letter)
+        const letter = (letters as string[])[position] ?? REFUSED
+        if (letter !== REFUSED) entries.push({ record, before: stateOfLetter(letter) })
       }
     }
+    await this.#index(entries)
+  }
+
+  /** Runs a script for the records of each slot; its replies with what they are about. */
+  #byShard(what: Script, records: readonly InvocationRecord[]): Promise<(readonly [InvocationRecord[], unknown])[]> {
+    const shards = [...Map.groupBy(records, (record) => shardOf(record.id)).values()]
+    return Promise.all(
+      shards.map(async (shard) => {
+        const keys = shard.map((record) => this.#keys.record(record.id))
+        const args = shard.flatMap((record) => [encodeRecord(record), this.#keptMs(record)])
+        return [shard, await runScript(this.#redis, what, keys, args)] as const
+      }),
+    )
+  }
+
+  /** One that is to run later is kept until then, and as long again as all others. */
+  #keptMs({ state, acceptedAt, notBefore = acceptedAt }: InvocationRecord): number {
+    const { retentionMs } = this.#settings
+    return state === 'queued' ? retentionMs + Math.max(0, notBefore - acceptedAt) : retentionMs
   }
 
   /** Adds even what is there already: the batch may be a repetition after a crash between the two steps. */
-  #index(pipeline: ChainableCommander, records: readonly InvocationRecord[], before: Map<InvocationId, string>): void {
+  async #index(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return
     const added = new Map<string, InvocationId[]>()
     const removed = new Map<string, InvocationId[]>()
-    const note = (target: Map<string, InvocationId[]>, record: InvocationRecord, state?: RecordState): void => {
-      for (const scope of [record.function, undefined]) {
-        push(target, this.#keys.records(scope, state), record.id)
+    for (const { record, before } of entries) {
+      const { id, function: name, state, cause } = record
+      if (isIndexed(state)) push(added, this.#keys.records(name, state), id)
+      if (state !== 'queued') {
+        push(added, this.#keys.records(undefined), id)
+        push(added, this.#keys.records(name), id)
+      }
+      if (cause?.trigger !== undefined) push(added, this.#keys.recordsOfTrigger(cause.trigger), id)
+      if (before !== undefined && before !== state && isIndexed(before)) {
+        push(removed, this.#keys.records(name, before), id)
       }
     }
-    for (const record of records) {
-      const letter = before.get(record.id)
-      if (letter === undefined) continue
-      note(added, record)
-      note(added, record, record.state)
-      const trigger = record.cause?.trigger
-      if (trigger !== undefined) push(added, this.#keys.recordsOfTrigger(trigger), record.id)
-      const state = stateOfLetter(letter)
-      if (state !== undefined && state !== record.state) note(removed, record, state)
-    }
-    for (const [key, ids] of added) pipeline.zadd(key, ...ids.flatMap((id) => [0, id]))
+    const pipeline = this.#redis.pipeline()
+    for (const [key, ids] of added) pipeline.zadd(key, ...ids.flatMap((id) => ['0', id]))
     for (const [key, ids] of removed) pipeline.zrem(key, ...ids)
+    const records = entries.map(({ record }) => record)
+    pipeline.sadd(this.#keys.recordedFunctions, ...new Set(records.map((record) => record.function)))
+    this.#announce(pipeline, records)
+    await run(pipeline)
   }
 
   #announce(pipeline: ChainableCommander, records: readonly InvocationRecord[]): void {
-    if (records.length === 0) return
     pipeline.publish(this.#keys.recordsChanged, changesText(records))
     for (const [trigger, ids] of settledByTrigger(records)) pipeline.publish(this.#keys.settled(trigger), ids.join(' '))
   }
 
-  #append(pipeline: ChainableCommander, lines: readonly StoredLogLine[]): void {
+  async #append(lines: readonly StoredLogLine[]): Promise<void> {
+    const pipeline = this.#redis.pipeline()
     const { retentionMs, logLinesPerFunction, logLinesPerInvocation } = this.#settings
     for (const [id, own] of Map.groupBy(lines, (line) => line.invocation)) {
       const key = this.#keys.log(id)
@@ -146,6 +153,7 @@ export class RecordWriter {
       pipeline.pexpire(key, retentionMs)
       pipeline.publish(this.#keys.moreLogs(name), '')
     }
+    await run(pipeline)
   }
 }
 
@@ -158,24 +166,4 @@ function push(ids: Map<string, InvocationId[]>, key: string, id: InvocationId): 
 /** Most likely the first record of its invocation. */
 function isFresh({ state, attempts }: InvocationRecord): boolean {
   return state === 'queued' && attempts.length === 0
-}
-
-/** Which function the records of a batch belong to, and how many there are of each. */
-export function countByFunction(records: readonly InvocationRecord[]): Map<FunctionName, number> {
-  const counts = new Map<FunctionName, number>()
-  for (const record of records) counts.set(record.function, (counts.get(record.function) ?? 0) + 1)
-  return counts
-}
-
-/** @throws PlatformError for the first command that failed */
-export async function run(pipeline: ChainableCommander): Promise<unknown[]> {
-  if (pipeline.length === 0) return []
-  const replies = await pipeline.exec().catch((error) => {
-    throw storeError(error)
-  })
-  if (replies === null) throw new PlatformError('internal', { detail: 'Redis dropped a transaction of Hearth' })
-  return replies.map(([error, reply]) => {
-    if (error) throw storeError(error)
-    return reply
-  })
 }

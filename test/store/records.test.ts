@@ -120,7 +120,7 @@ test('a function keeps only so many records, and what goes leaves nothing behind
   expect(kept.length).toBeGreaterThanOrEqual(20)
   expect(kept.length).toBeLessThan(600)
   expect(kept).toEqual(expect.arrayContaining(written.slice(-20)))
-  expect(await redis.zcard('count:{all}:records:succeeded')).toBe(kept.length)
+  expect(await redis.zcard('count:{fn:hello}:records')).toBe(kept.length)
   expect(await redis.keys('count:{rec:?}:record:*')).toHaveLength(kept.length)
   expect(await redis.keys('count:{rec:?}:log:*')).toHaveLength(kept.length)
 })
@@ -256,10 +256,10 @@ test('a record that says queued and comes late stands in the way of nothing, als
   const done = { ...queued, state: 'succeeded', attempts: attempts(1) } as const
   await store.records.save(done)
   // As a process leaves it that wrote the record before `done`, and its index after.
-  await redis.zadd('late:{all}:records:queued', 0, queued.id)
+  await redis.zadd('late:{fn:hello}:records:queued', 0, queued.id)
   await store.records.save(queued)
   expect(await store.records.get(queued.id)).toEqual(done)
   expect(await allPages(store, { state: 'queued', limit: 5 })).toEqual([])
-  expect(await redis.zcard('late:{all}:records:queued')).toBe(0)
+  expect(await redis.zcard('late:{fn:hello}:records:queued')).toBe(0)
   expect(await allPages(store, { state: 'succeeded', limit: 5 })).toEqual([done])
 })
