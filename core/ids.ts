@@ -1,7 +1,9 @@
 // The identifiers of Hearth and their parsers. Holds no state and knows nothing of where they are stored.
-import { randomUUID, randomUUIDv7 } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 
+import { systemClock } from './clock.ts'
 import { PlatformError } from './errors.ts'
+import { UuidMaker } from './uuid.ts'
 
 declare const brand: unique symbol
 type Brand<T, Name extends string> = T & { readonly [brand]: Name }
@@ -78,9 +80,11 @@ export function parseDigest(value: string): Digest {
   })
 }
 
+const uuids = new UuidMaker()
+
 /** A new id, ordered by time: what the lists of records rely on. */
-export function newInvocationId(): InvocationId {
-  return randomUUIDv7() as InvocationId
+export function newInvocationId(now = systemClock.now()): InvocationId {
+  return uuids.make(now) as InvocationId
 }
 
 /** A new id; `owner` is the driver that makes the sandbox. */

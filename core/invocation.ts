@@ -16,6 +16,8 @@ export interface InvocationRequest {
   /** What the function sees as the origin of its URL: `http://127.0.0.1:8787`. */
   readonly origin: string
   readonly headers: HeaderList
+  /** JSON of `headers`, where whoever made the request has it anyway. */
+  readonly headersJson?: string | undefined
   readonly body: Body
 }
 

@@ -11,6 +11,7 @@ import { followChanges } from './changes.ts'
 import { FunctionDirectory } from './directory.ts'
 import { errorResponder, handleUnknownRoutes } from './errors.ts'
 import type { Gateway, GatewayDeps, GatewayOptions } from './gateway.ts'
+import { RequestForwarder } from './invoke/headers.ts'
 import { SyncRecords } from './invoke/sync-records.ts'
 import { FUNCTION_PREFIX, originForm } from './invoke/target.ts'
 import { GatewayMetrics } from './metrics.ts'
@@ -55,6 +56,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     metrics: new GatewayMetrics(deps),
     records: new SyncRecords(deps.records, options.syncRecordsPerS, deps.clock),
     running: new RunningRequests(deps.clock),
+    forwarder: new RequestForwarder(options.trustProxy),
     isAdmin: tokenCheck(options.adminToken),
   }
   const server = makeServer(options)

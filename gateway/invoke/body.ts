@@ -15,14 +15,17 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * The body of a request; streams are read while the function runs.
+ * @param bytes how many it has; undefined when that is not known
  * @param stop aborted when a stream turns out to be over the limit; the stream then fails with the same error
  * @throws PlatformError `payload-too-large`; `cancelled` when the client went away
  */
-export function requestBody(req: IncomingMessage, limits: RequestLimits, stop: StopSource): Body | Promise<Uint8Array> {
-  const length = req.headers['content-length']
-  if (req.headers['transfer-encoding'] !== undefined) return limited(req, limits, stop)
-  if (length === undefined || length === '0') return EMPTY
-  const bytes = Number(length)
+export function requestBody(
+  req: IncomingMessage,
+  bytes: number | undefined,
+  { limits, stop }: { readonly limits: RequestLimits; readonly stop: StopSource },
+): Body | Promise<Uint8Array> {
+  if (bytes === 0) return EMPTY
+  if (bytes === undefined) return limited(req, limits, stop)
   checkBodySize(bytes, limits)
   return bytes <= WHOLE_BYTES ? collect(req) : limited(req, limits, stop)
 }

@@ -1,5 +1,6 @@
 // Which headers go through to a function and back.
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 
 import type { HeaderList } from '#core/invocation'
 
@@ -33,12 +34,63 @@ export interface Forwarding {
 export interface ForwardedRequest {
   readonly origin: string
   readonly headers: HeaderList
+  /** JSON of `headers`, once they have repeated. */
+  readonly headersJson?: string | undefined
+  /** Of the body that follows; undefined when it does not say. */
+  readonly bodyBytes: number | undefined
+  /** Whether it has an Idempotency-Key. */
+  readonly keyed: boolean
+}
+
+/** Requests with more are not worth the memory of a connection that may be idle. */
+const MOST_KEPT = 32
+
+interface Kept {
+  readonly rawHeaders: readonly string[]
+  readonly hideAuthorization: boolean
+  forwarded: ForwardedRequest
+}
+
+/**
+ * As forwardRequest. Clients repeat their headers on a connection, and to compare them costs a tenth of going through them,
+ * so what came of the last ones is kept as long as the connection.
+ */
+export class RequestForwarder {
+  readonly #trustProxy: boolean
+  readonly #kept = new WeakMap<Socket, Kept>()
+
+  constructor(trustProxy: boolean) {
+    this.#trustProxy = trustProxy
+  }
+
+  forward(req: IncomingMessage, hideAuthorization: boolean): ForwardedRequest {
+    const { rawHeaders, socket } = req
+    const kept = this.#kept.get(socket)
+    if (kept?.hideAuthorization === hideAuthorization && sameTexts(kept.rawHeaders, rawHeaders)) return repeated(kept)
+    const forwarded = forwardRequest(req, { trustProxy: this.#trustProxy, hideAuthorization })
+    if (rawHeaders.length <= 2 * MOST_KEPT) this.#kept.set(socket, { rawHeaders, hideAuthorization, forwarded })
+    return forwarded
+  }
+}
+
+function repeated(kept: Kept): ForwardedRequest {
+  if (kept.forwarded.headersJson === undefined) {
+    kept.forwarded = { ...kept.forwarded, headersJson: JSON.stringify(kept.forwarded.headers) }
+  }
+  return kept.forwarded
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
 }
 
 /** The headers for the function, and what it sees as the origin of its URL. */
 export function forwardRequest(req: IncomingMessage, { trustProxy, hideAuthorization }: Forwarding): ForwardedRequest {
   const { rawHeaders } = req
-  const listed = listedInConnection(req.headers.connection)
+  const { connection, 'content-length': length = '0', 'transfer-encoding': coding } = req.headers
+  const listed = listedInConnection(connection)
   const headers: [string, string][] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
@@ -52,7 +104,9 @@ export function forwardRequest(req: IncomingMessage, { trustProxy, hideAuthoriza
     ['x-forwarded-proto', client.proto],
     ['x-forwarded-host', client.host],
   )
-  return { origin: `${client.proto}://${client.host}`, headers }
+  const bodyBytes = coding === undefined ? Number(length) : undefined
+  const keyed = req.headers['idempotency-key'] !== undefined
+  return { origin: `${client.proto}://${client.host}`, headers, bodyBytes, keyed }
 }
 
 /** Whether a header of a client is for the function. @param name lower case */

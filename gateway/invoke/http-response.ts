@@ -60,8 +60,8 @@ export class HttpResponse implements InvocationSink {
     const start = this.#start
     if (start === undefined) return headers
     const run = runMs === undefined ? '' : `, run;dur=${millis(runMs)}`
-    const timing = `queue;dur=${millis(start.queueMs)}, start;dur=${millis(start.startMs)}${run}`
-    headers.push('hearth-start', start.kind, 'server-timing', timing)
+    const waited = start.kind === 'warm' && start.queueMs === 0 ? NOT_WAITED : waitedFor(start)
+    headers.push('hearth-start', start.kind, 'server-timing', waited + run)
     return headers
   }
 
@@ -175,7 +175,11 @@ export class HttpResponse implements InvocationSink {
  */
 function endWhole(res: ServerResponse, whole: Uint8Array): void {
   if (whole.length > ONE_PIECE_BYTES) res.end(whole)
-  else res.end(Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength).toString('latin1'), 'latin1')
+  else res.end(asBuffer(whole).toString('latin1'), 'latin1')
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function contentLength(head: ResponseHead): number | undefined {
@@ -183,7 +187,18 @@ function contentLength(head: ResponseHead): number | undefined {
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
 
+const NOT_WAITED = 'queue;dur=0, start;dur=0'
+
+function waitedFor({ queueMs, startMs }: Start): string {
+  return `queue;dur=${millis(queueMs)}, start;dur=${millis(startMs)}`
+}
+
+/** From a table, for to write a fraction takes longer than all else about a header. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, index) => String(index / 1000).slice(1))
+
 /** Three decimals: microseconds. */
 function millis(ms: number): string {
-  return ms === 0 ? '0' : String(Math.round(ms * 1000) / 1000)
+  const us = Math.round(ms * 1000)
+  const whole = Math.trunc(us / 1000)
+  return `${whole}${THOUSANDTHS[us - whole * 1000]!}`
 }

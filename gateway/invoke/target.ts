@@ -1,6 +1,8 @@
 // Reads /fn/{name}/{path…} without decoding anything: what is below the name is the function's.
 
 export const FUNCTION_PREFIX = '/fn/'
+const SLASH = 47
+const QUESTION_MARK = 63
 
 export interface InvokeTarget {
   /** `name` or `name@version`, not checked. */
@@ -12,7 +14,7 @@ export interface InvokeTarget {
 /** @param url a request target that starts with FUNCTION_PREFIX */
 export function parseTarget(url: string): InvokeTarget {
   let end = FUNCTION_PREFIX.length
-  while (end < url.length && url[end] !== '/' && url[end] !== '?') end++
+  while (end < url.length && url.charCodeAt(end) !== SLASH && url.charCodeAt(end) !== QUESTION_MARK) end++
   const selector = url.slice(FUNCTION_PREFIX.length, end)
   if (end === url.length) return { selector, target: '/' }
   const rest = url.slice(end)

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { TokenCheck } from '../auth.ts'
 import type { FunctionDirectory } from '../directory.ts'
 import type { GatewayDeps, GatewayOptions } from '../gateway.ts'
+import type { RequestForwarder } from '../invoke/headers.ts'
 import type { SyncRecords } from '../invoke/sync-records.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import type { RunningRequests } from '../running.ts'
@@ -15,6 +16,7 @@ export interface GatewayContext {
   readonly metrics: GatewayMetrics
   readonly records: SyncRecords
   readonly running: RunningRequests
+  readonly forwarder: RequestForwarder
   readonly isAdmin: TokenCheck
 }
 

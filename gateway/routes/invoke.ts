@@ -18,7 +18,6 @@ import { unauthorized } from '../auth.ts'
 import { callOnce } from '../idempotency/keyed-call.ts'
 import type { KeyedDeps, OnceCall } from '../idempotency/keyed-call.ts'
 import { releaseBody, requestBody } from '../invoke/body.ts'
-import { forwardRequest } from '../invoke/headers.ts'
 import { HttpResponse } from '../invoke/http-response.ts'
 import type { SyncRecord } from '../invoke/sync-records.ts'
 import { parseTarget } from '../invoke/target.ts'
@@ -69,16 +68,16 @@ function accept(context: GatewayContext, incoming: Incoming, version: FunctionVe
   const { id, req, running } = incoming
   const tokenOnly = version.spec.auth === 'token'
   if (tokenOnly && !context.isAdmin(req.headers.authorization)) throw unauthorized(req.headers.authorization)
-  const { origin, headers } = forwardRequest(req, { trustProxy: options.trustProxy, hideAuthorization: tokenOnly })
+  const { origin, headers, headersJson, bodyBytes, keyed } = context.forwarder.forward(req, tokenOnly)
   checkHeaders(headers, options)
   const run = (body: Body, once?: OnceCall): Promise<void> => {
-    const request = { method: req.method as string, target, origin, headers, body }
+    const request = { method: req.method as string, target, origin, headers, headersJson, body }
     const acceptedAt = context.deps.clock.now()
     const invocation: Invocation = { id, version, trigger: 'http', request, attempt: 1, acceptedAt }
     return new SyncCall(context, incoming, invocation, once).run()
   }
-  if (req.headers['idempotency-key'] !== undefined) return void runOnce(context, incoming, version, run)
-  const body = requestBody(req, options, running.stop)
+  if (keyed) return void runOnce(context, incoming, version, run)
+  const body = requestBody(req, bodyBytes, { limits: options, stop: running.stop })
   if (body instanceof Promise) body.then(run, (error: unknown) => answerError(context, incoming, error))
   else void run(body)
 }

@@ -9,7 +9,6 @@ import {
   HEAD_START,
   headEnd,
   INLINE_BYTES,
-  type InvokeHead,
   parseJson,
   WINDOW_BYTES,
 } from '#core/frames'
@@ -18,6 +17,7 @@ import type { Outcome } from '#core/outcome'
 
 import type { FrameSocket } from './frame-socket.ts'
 import { MAX_LOG_BYTES, readCallEnd, readFailure, readLog } from './link-messages.ts'
+import { invokeHead } from './invoke-head.ts'
 import type { ResponseHeadReader } from './response-head.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -60,18 +60,10 @@ export class LinkCall {
   start(invocation: Invocation, deadline: number): void {
     const { request, version } = invocation
     this.#memoryMiB = version.spec.memoryMiB
-    const head: InvokeHead = {
-      id: invocation.id,
-      method: request.method,
-      target: request.target,
-      origin: request.origin,
-      headers: request.headers,
-      attempt: invocation.attempt,
-      deadline,
-    }
     const { body } = request
     const inline = body instanceof Uint8Array && body.length <= INLINE_BYTES
-    this.#send(FrameType.invoke, inline ? FrameFlag.end : FrameFlag.none, inline ? body : NOTHING, JSON.stringify(head))
+    const head = invokeHead(invocation, deadline)
+    this.#send(FrameType.invoke, inline ? FrameFlag.end : FrameFlag.none, inline ? body : NOTHING, head)
     if (!inline) void this.#sendBody(body)
   }
 
