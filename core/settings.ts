@@ -228,6 +228,22 @@ export const SETTINGS = {
     default: 7 * DAY_S,
     description: 'How long records and logs are kept, s.',
   },
+  deadLetterS: {
+    env: 'HEARTH_DEAD_LETTER_S',
+    type: 'integer',
+    minimum: 60,
+    maximum: 3650 * DAY_S,
+    default: 14 * DAY_S,
+    description: 'How long dead letters are kept, s: at most 10,000 of a function, whatever became of its records.',
+  },
+  idempotencyS: {
+    env: 'HEARTH_IDEMPOTENCY_S',
+    type: 'integer',
+    minimum: 60,
+    maximum: 365 * DAY_S,
+    default: DAY_S,
+    description: 'How long an Idempotency-Key, the response under it and the id of an event are remembered, s.',
+  },
   trustProxy: {
     env: 'HEARTH_TRUST_PROXY',
     type: 'choice',

@@ -35,8 +35,13 @@ export function openRedis({ config, onProgress, signal }: Context): Promise<Foun
   return findRedis({ dataDir, cacheDir, onProgress, signal, ...(redisUrl === '' ? {} : { url: redisUrl }) })
 }
 
-export function openStoreAt(url: string, { retentionS }: Config): Promise<Store> {
-  return openStore({ url, settings: { retentionMs: retentionS * 1000 } })
+export function openStoreAt(url: string, { retentionS, deadLetterS, idempotencyS }: Config): Promise<Store> {
+  const settings = {
+    retentionMs: retentionS * 1000,
+    deadLetterMs: deadLetterS * 1000,
+    idempotencyMs: idempotencyS * 1000,
+  }
+  return openStore({ url, settings })
 }
 
 export interface Drivers extends AsyncDisposable {
