@@ -16,7 +16,7 @@ import type { House, Hungry, OwnedVersion, Owner } from './house.ts'
 import { type Admission, Lease, type Member, WARM_START } from './member.ts'
 import { bestWarm, place, placeAhead, type Placement } from './place.ts'
 import { type Home, Resting } from './resting.ts'
-import { coming, countServing, resting, type Rung, serving, slotsIn } from './sandbox-state.ts'
+import { coming, countServing, type Rung, serving, slotsIn } from './sandbox-state.ts'
 import { Starting, type StartingHome } from './starting.ts'
 import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -341,7 +341,7 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
     if (sandbox === undefined || member.state.kind === 'draining') return
     if (sandbox.leaving) member.state = { kind: 'draining' }
     else if (inFlight > 0) member.state = { kind: 'busy', inFlight, slots, accepting: sandbox.accepting }
-    else if (!resting(member.state)) {
+    else {
       const { clock, evictionClock } = this.#house
       member.state = { kind: 'idle', since: clock.monotonic(), slots, clock: evictionClock }
     }

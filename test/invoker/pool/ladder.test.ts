@@ -186,17 +186,33 @@ describe('what must not be stopped', () => {
 
 describe('a call for a sandbox', () => {
   test.each([
-    ['being paused', 5020, 1],
-    ['being hibernated', 60_020, 1],
-  ])('that is %s is served by it', async (_, after, created) => {
-    const house = restful({ pauseMs: 50, hibernateMs: 100 })
+    ['being paused', 5020, 30],
+    ['being hibernated', 60_020, 80],
+  ])('that is %s is served by it as soon as it can be', async (_, after, ms) => {
+    const house = restful({ pauseMs: 50, hibernateMs: 100, resumeMs: 2 })
     const version = kept('moment')
     await leftAlone(house, version, after)
     const call = house.call(version, '/state')
-    await house.clock.pass(200)
-    expect(kinds([call])).toEqual(['responded'])
-    expect(house.driver.created).toBe(created)
+    await house.clock.pass(ms + 2)
+    expect(call.completion?.start).toEqual({ kind: 'warm', queueMs: 0, startMs: ms + 2 })
+    expect(house.driver.created).toBe(1)
     expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, idle: 1 })
+  })
+
+  test.each([
+    ['paused', 5020],
+    ['hibernated', 60_020],
+  ])('that was being %s has it for itself', async (_, after) => {
+    const house = restful({ pauseMs: 50, hibernateMs: 100 })
+    const version = kept('moment', { timeoutMs: 10_000 })
+    await leftAlone(house, version, after)
+    const first = house.call(version, '/sleep?ms=5000')
+    await house.clock.pass(200)
+    expect(house.invoker.activity(version).sandboxes).toEqual({ ...NONE, busy: 1 })
+    const second = house.call(version, '/hello')
+    await house.clock.pass(6000)
+    expect(kinds([first, second])).toEqual(['responded', 'responded'])
+    expect(second.completion?.start.kind).toBe('cold')
   })
 
   test('that nobody waits for any more leaves it awake', async () => {
