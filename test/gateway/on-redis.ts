@@ -1,4 +1,6 @@
 // A gateway that listens, on the real store, with an invoker that a test scripts.
+import { randomUUID } from 'node:crypto'
+
 import { systemClock } from '#core/clock'
 import type { Gateway, GatewayDeps, GatewayOptions } from '#gateway/gateway'
 import { createGateway } from '#gateway/server'
@@ -36,8 +38,9 @@ export async function startOnRedis(redisUrl: string, settings: Settings = {}): P
     ...(leaseMs === undefined ? {} : { settings: { leaseMs } }),
   })
   const invoker = new ScriptedInvoker()
-  const { functions, blobs, records, lanes, deadLetters, idempotency } = store
-  const parts = { functions, blobs, records, lanes, deadLetters, idempotency, invoker, builder: new CopyBuilder() }
+  const { functions, blobs, records, lanes, deadLetters, idempotency, triggers } = store
+  const kept = { functions, blobs, records, lanes, deadLetters, idempotency, triggers }
+  const parts = { ...kept, redisUrl, instance: randomUUID(), invoker, builder: new CopyBuilder() }
   const gateway = await createGateway(
     { ...parts, clock: systemClock, ping: () => store.ping(), onFault: () => {}, ...wrap?.(store) },
     { ...OPTIONS, ...options },

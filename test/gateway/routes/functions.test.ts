@@ -110,3 +110,20 @@ test.for(['', '/versions', '/code', '/logs'])('an unknown function is a 404 at â
   expect(response.status).toBe(404)
   expect(await response.json()).toMatchObject({ code: 'function-not-found' })
 })
+
+test('the list comes in pages, by name', async () => {
+  await using gateway = await startGateway()
+  for (const name of ['c', 'a', 'd', 'b', 'e']) await gateway.deploy(name)
+  const page = async (query: string): Promise<{ functions: { function: string }[]; next?: string }> =>
+    (await get(gateway, `/v1/functions${query}`)).json() as never
+  const names: string[] = []
+  let next: string | undefined = ''
+  while (next !== undefined) {
+    const answer = await page(`?limit=2&cursor=${next}`)
+    names.push(...answer.functions.map((each) => each.function))
+    next = answer.next
+  }
+  expect(names).toEqual(['a', 'b', 'c', 'd', 'e'])
+  expect(await page('')).not.toHaveProperty('next')
+  expect((await get(gateway, '/v1/functions?limit=1001')).status).toBe(400)
+})
