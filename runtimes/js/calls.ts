@@ -18,13 +18,14 @@ export function beforeEveryCall(task: () => void): void {
 export function beginCall(call: number): void {
   live = true
   active.push(call)
-  for (const task of onBegin) task()
+  for (let index = 0; index < onBegin.length; index++) onBegin[index]!()
 }
 
 /** Futures that nobody waits for any more are given back, else they would outlive the call in the host. */
 export function endCall(call: number): void {
-  active.splice(active.indexOf(call), 1)
-  if (active.length > 0) return
+  if (active.at(-1) === call) active.pop()
+  else active.splice(active.indexOf(call), 1)
+  if (active.length > 0 || pending.size === 0) return
   for (const future of pending) {
     future.cancelRead()
     future.drop()
@@ -53,6 +54,18 @@ export async function hostValue<T>(future: HostFuture<T>): Promise<T> {
     // Not left to the garbage collector: a handle that lives on keeps the instance from being restored.
     if (pending.delete(future)) future.drop()
   }
+}
+
+/** `abort` is told when the host cancels the call. */
+export function watchCancel(call: number, abort: (reason: unknown) => void): void {
+  hostValue(host.cancelled(call)).then(
+    (cancelled) => {
+      if (cancelled === 1) abort(new DOMException('The call was cancelled', 'AbortError'))
+    },
+    () => {
+      // The call is over.
+    },
+  )
 }
 
 /** What was thrown where nobody can catch it. The call fails with it, unless it has given its whole response. */

@@ -14,8 +14,13 @@ declare module 'hearth:js/host@0.1.0' {
     readonly status: number
     readonly headers: readonly (readonly [string, string])[]
     readonly body: Uint8Array
+    /** A body that is text; `body` is empty then. Well-formed. */
+    readonly text: string
   }
-  interface HostFetched extends HostResponse {
+  interface HostFetched {
+    readonly status: number
+    readonly headers: readonly (readonly [string, string])[]
+    readonly body: Uint8Array
     readonly url: string
     readonly redirected: boolean
   }

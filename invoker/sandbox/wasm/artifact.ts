@@ -47,8 +47,8 @@ export const WRITTEN = {
   /** Imported by the cores that use the memory as this; exported by the one that has it under `name`. */
   module: 'hearth',
   name: 'written',
-  blockShift: 12,
-  blockBytes: 4096,
+  blockShift: 9,
+  blockBytes: 512,
   /** A store may go on past its block by less than this. */
   spillBytes: 8,
 } as const

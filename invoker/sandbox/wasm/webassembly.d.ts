@@ -11,6 +11,8 @@ declare namespace WebAssembly {
     readonly exports: Record<string, unknown>
   }
   class Memory {
+    constructor(limits: { initial: number; maximum?: number })
+    grow(pages: number): number
     readonly buffer: ArrayBuffer
   }
   class Table {

@@ -8,13 +8,16 @@ import { failureOf } from '../failure.ts'
 import { chooseHandler, type Handler } from '../handler.ts'
 import { report } from '../web/report.ts'
 
+/** Its world has no `text`. */
+type WholeResponse = Omit<HostResponse, 'text'>
+
 const EMPTY = new Uint8Array(0)
 
 /** @throws TypeError when the module exports no handler; at build time, so that the deploy fails */
 export function serve(
   module: Readonly<Record<string, unknown>>,
   exportName: string,
-): (incoming: HostRequest) => Promise<HostResponse> {
+): (incoming: HostRequest) => Promise<WholeResponse> {
   const handler = chooseHandler(module, exportName)
   let env: Readonly<Record<string, string>> | undefined
   return async (incoming) => {
@@ -32,7 +35,7 @@ async function answer(
   handler: Handler,
   incoming: HostRequest,
   env: Readonly<Record<string, string>>,
-): Promise<HostResponse> {
+): Promise<WholeResponse> {
   const later: Promise<unknown>[] = []
   const waitUntil = (promise: unknown): void =>
     void later.push(Promise.resolve(promise).catch((reason: unknown) => report('waitUntil:', reason)))

@@ -2,7 +2,7 @@
 import { Blob, blobBytes, joined, streamOf } from './blob.ts'
 import { bytesOf, decodeUtf8, encodeUtf8, type BufferSource } from './encoding.ts'
 import { encodeMultipart, FormData, parseMultipart } from './form-data.ts'
-import { addDefault, type Headers } from './headers.ts'
+import { addDefault, type Headers, pairsOf, trustedHeaders } from './headers.ts'
 import { isUntouched, ReadableStream } from './readable-stream.ts'
 import { parseForm, URLSearchParams } from './url-search-params.ts'
 
@@ -16,18 +16,36 @@ export type BodyInit =
   | AsyncIterable<Uint8Array>
   | null
 
+type Pairs = readonly (readonly [string, string])[]
+/** Text stays text until someone wants its bytes: a response is often given to the host as it is. */
+type Source = string | Uint8Array | ReadableStream<Uint8Array> | null
+
 interface Content {
-  readonly source: Uint8Array | ReadableStream<Uint8Array> | null
+  readonly source: Source
   readonly type?: string
 }
 
+const TEXT_TYPE = 'text/plain;charset=UTF-8'
+/** The headers of most messages that somebody constructs. Shared: never changed in place. */
+const TEXT_PAIRS: Pairs = [['content-type', TEXT_TYPE]]
+const NO_PAIRS: Pairs = []
+
 /** The body when it is in memory and unread, without making a stream of it; undefined when it is a stream. */
 export let bodyInMemory: (message: Body) => Uint8Array | null | undefined
+/** As `bodyInMemory`, but text as text. */
+export let wholeBody: (message: Body) => string | Uint8Array | null | undefined
 /** The same body for a second message; both read it independently. */
 export let cloneBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array> | null
 
 /** The body moves to another message: this one counts as read. */
 export let takeBody: (message: Body) => Uint8Array | ReadableStream<Uint8Array> | null
+
+/** What iterating the headers gives, without making them. */
+export let headerPairs: (message: Body) => Pairs
+/** The message, whose only header is its type from now on; nobody has looked at them yet. */
+export let typed: <T extends Body>(message: T, type: string) => T
+/** In place of those that it has. */
+export let setHeaders: (message: Body, headers: Headers) => void
 
 /**
  * What streams that were made of bytes have in them: middleware often passes `response.body` on to a new Response,
@@ -40,43 +58,70 @@ export class Body {
     takeBody = (message) => {
       if (message.#used || message.#stream?.locked === true) throw new TypeError('the body has been used already')
       message.#used = message.#source !== null
-      return message.#source
+      return message.#bytesOrStream()
+    }
+    wholeBody = (message) => {
+      const source = message.#source
+      if (typeof source === 'string' || !(source instanceof ReadableStream)) return source
+      return isUntouched(source) ? wholes.get(source) : undefined
     }
     bodyInMemory = (message) => {
-      const source = message.#source
-      if (!(source instanceof ReadableStream)) return source
-      return isUntouched(source) ? wholes.get(source) : undefined
+      const whole = wholeBody(message)
+      return typeof whole === 'string' ? encodeUtf8(whole) : whole
     }
     cloneBody = (message) => {
       if (message.#used || message.#stream?.locked === true) throw new TypeError('the body has been used already')
-      if (!(message.#source instanceof ReadableStream)) return message.#source
-      const [own, other] = message.#source.tee()
+      const source = message.#bytesOrStream()
+      if (!(source instanceof ReadableStream)) return source
+      const [own, other] = source.tee()
       message.#source = own
       return other
     }
+    headerPairs = (message) => (message.#headers === undefined ? message.#pairs : pairsOf(message.#headers))
+    typed = (message, type) => {
+      message.#pairs = [['content-type', type]]
+      return message
+    }
+    setHeaders = (message, headers) => {
+      message.#headers = headers
+    }
   }
 
-  readonly headers: Headers
-  #source: Uint8Array | ReadableStream<Uint8Array> | null
+  /** Of `#headers`, while nobody has looked at them. */
+  #pairs: Pairs
+  readonly #fromHost: boolean = false
+  #headers: Headers | undefined
+  #source: Source
   #used = false
   /** Made when someone asks for it. */
   #stream: ReadableStream<Uint8Array> | undefined
 
-  constructor(init: BodyInit | undefined, headers: Headers) {
-    const { source, type } = contentOf(init ?? null)
+  /** @param headers pairs are those of the host, which never change; the body is the host's then, too */
+  constructor(init: BodyInit | undefined, headers?: Headers | Pairs) {
+    if (isPairs(headers)) {
+      this.#source = init as Uint8Array | null
+      this.#pairs = headers
+      this.#fromHost = true
+      return
+    }
+    const { source, type } = typeof init === 'string' ? { source: init, type: TEXT_TYPE } : contentOf(init ?? null)
     this.#source = source
-    this.headers = headers
-    if (type !== undefined) addDefault(headers, 'content-type', type)
+    this.#pairs = type === TEXT_TYPE ? TEXT_PAIRS : type === undefined ? NO_PAIRS : [['content-type', type]]
+    this.#headers = headers
+    if (headers !== undefined && type !== undefined) addDefault(headers, 'content-type', type)
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= trustedHeaders([...this.#pairs], this.#fromHost))
   }
 
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#source === null) return null
-    if (this.#source instanceof Uint8Array) {
-      const bytes = this.#used ? new Uint8Array() : this.#source
-      this.#source = streamOf(bytes)
-      wholes.set(this.#source, bytes)
-    }
-    this.#stream = this.#source
+    const source = this.#bytesOrStream() as Uint8Array | ReadableStream<Uint8Array>
+    if (source instanceof ReadableStream) return (this.#stream = source)
+    const bytes = this.#used ? new Uint8Array() : source
+    this.#source = this.#stream = streamOf(bytes)
+    wholes.set(this.#stream, bytes)
     return this.#stream
   }
 
@@ -121,8 +166,18 @@ export class Body {
     if (this.#used || this.#stream?.locked === true) throw new TypeError('the body has been used already')
     if (this.#source === null) return new Uint8Array()
     this.#used = true
-    return this.#source instanceof Uint8Array ? this.#source : collect(this.#source)
+    const source = this.#bytesOrStream() as Uint8Array | ReadableStream<Uint8Array>
+    return source instanceof Uint8Array ? source : collect(source)
   }
+
+  #bytesOrStream(): Uint8Array | ReadableStream<Uint8Array> | null {
+    if (typeof this.#source === 'string') this.#source = encodeUtf8(this.#source)
+    return this.#source
+  }
+}
+
+function isPairs(headers: Headers | Pairs | undefined): headers is Pairs {
+  return Array.isArray(headers)
 }
 
 async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
@@ -140,7 +195,7 @@ export function checkedChunk(chunk: unknown): Uint8Array {
 
 function contentOf(init: BodyInit): Content {
   if (init === null) return { source: null }
-  if (typeof init === 'string') return { source: encodeUtf8(init), type: 'text/plain;charset=UTF-8' }
+  if (typeof init === 'string') return { source: init, type: TEXT_TYPE }
   if (init instanceof ReadableStream) return { source: init }
   // The host's bytes and ours are never changed in place, so only foreign buffers are copied.
   if (init instanceof ArrayBuffer || ArrayBuffer.isView(init)) return { source: bytesOf(init).slice() }
@@ -155,7 +210,7 @@ function contentOf(init: BodyInit): Content {
     return { source: encodeMultipart(init, boundary), type: `multipart/form-data; boundary=${boundary}` }
   }
   if (Symbol.asyncIterator in init) return { source: ReadableStream.from(init) }
-  return { source: encodeUtf8(String(init)), type: 'text/plain;charset=UTF-8' }
+  return { source: String(init), type: TEXT_TYPE }
 }
 
 function withoutBom(bytes: Uint8Array): Uint8Array {

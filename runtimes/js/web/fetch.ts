@@ -2,10 +2,10 @@
 import host, { type HostFetched } from 'hearth:js/host@0.1.0'
 
 import { hostValue, requireLive } from '../calls.ts'
-import { bodyInMemory, takeBody } from './body.ts'
+import { bodyInMemory, setHeaders, takeBody } from './body.ts'
 import { trustedHeaders } from './headers.ts'
 import { Request, type RequestInit } from './request.ts'
-import { Response } from './response.ts'
+import { Response, setOrigin } from './response.ts'
 
 const EMPTY = new Uint8Array(0)
 
@@ -41,5 +41,6 @@ const NULL_BODY = [204, 205, 304]
 
 function responseOf({ status, headers, body, url, redirected }: HostFetched): Response {
   const response = new Response(NULL_BODY.includes(status) ? null : body, { status })
-  return Object.assign(response, { headers: trustedHeaders(headers, true), url, redirected })
+  setHeaders(response, trustedHeaders(headers, true))
+  return setOrigin(response, { url, redirected })
 }

@@ -156,7 +156,15 @@ function trimmed(text: string): string {
   return text.replaceAll(OUTER_SPACE, '')
 }
 
+/** Names that need no check, which costs more than all else. */
+const COMMON = new Set(
+  'accept,authorization,cache-control,content-encoding,content-length,content-type,cookie,etag,host,location,origin,set-cookie,user-agent,vary,x-request-id'.split(
+    ',',
+  ),
+)
+
 function checkedName(name: string): string {
+  if (COMMON.has(name)) return name
   const text = String(name)
   if (!NAME.test(text)) throw new TypeError(`Headers: ${JSON.stringify(text.slice(0, 80))} is not a header name`)
   return text.toLowerCase()

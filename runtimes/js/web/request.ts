@@ -2,8 +2,8 @@
 import type { HostRequest, Redirect } from 'hearth:js/host@0.1.0'
 
 import { Body, cloneBody, takeBody, type BodyInit } from './body.ts'
-import { AbortController, type AbortSignal } from './events.ts'
-import { Headers, type HeadersInit, trustedHeaders } from './headers.ts'
+import { AbortController, type AbortSignal, lazySignal } from './events.ts'
+import { Headers, type HeadersInit } from './headers.ts'
 import { URL } from './url.ts'
 
 export interface RequestInit {
@@ -18,32 +18,26 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const REDIRECTS: readonly Redirect[] = ['follow', 'manual', 'error']
 const UPPER_CASED = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']
 
-/** What the host has checked already: nothing of it is parsed or copied. */
-export class Incoming {
-  readonly given: HostRequest
-  /** Few look at the signal of a call: it is made for those. */
-  readonly signalOf: (given: HostRequest) => AbortSignal
-
-  constructor(given: HostRequest, signalOf: (given: HostRequest) => AbortSignal) {
-    this.given = given
-    this.signalOf = signalOf
-  }
-}
+/** In place of `init`: `input` is a request of the host, who has checked it. Nothing of it is parsed or copied. */
+export const INCOMING = Symbol('incoming')
 
 export class Request extends Body {
   readonly method: string
   readonly url: string
   readonly redirect: Redirect
-  #signal: AbortSignal | Incoming
+  /** Few look at it: it is made for those. */
+  #signal: AbortSignal | undefined
+  /** The call that it came with; 0 for one that the user's code made. */
+  readonly #call: number
 
-  constructor(input: unknown, init: RequestInit = {}) {
-    if (input instanceof Incoming) {
-      const { method, url, headers, body } = input.given
-      super(body.length === 0 ? null : body, trustedHeaders(headers, true))
+  constructor(input: unknown, init: RequestInit | typeof INCOMING = {}) {
+    if (init === INCOMING) {
+      const { call, method, url, headers, body } = input as HostRequest
+      super(body.length === 0 ? null : body, headers)
       this.method = method
       this.url = url
       this.redirect = 'follow'
-      this.#signal = input
+      this.#call = call
       return
     }
     const from = input instanceof Request ? input : undefined
@@ -56,13 +50,12 @@ export class Request extends Body {
     this.method = method
     this.url = from?.url ?? checkedUrl(input)
     this.redirect = checkedRedirect(init.redirect ?? from?.redirect ?? 'follow')
-    this.#signal = init.signal ?? from?.signal ?? new AbortController().signal
+    this.#signal = init.signal ?? from?.signal
+    this.#call = 0
   }
 
   get signal(): AbortSignal {
-    const signal = this.#signal
-    if (!(signal instanceof Incoming)) return signal
-    return (this.#signal = signal.signalOf(signal.given))
+    return (this.#signal ??= signalOf(this.#call))
   }
 
   clone(): Request {
@@ -79,6 +72,19 @@ export class Request extends Body {
   get [Symbol.toStringTag](): string {
     return 'Request'
   }
+}
+
+type WatchCancel = (call: number, abort: (reason: unknown) => void) => void
+
+let watchCancel: WatchCancel = () => {}
+
+/** What the signals of incoming requests go by. */
+export function signalsBy(watch: WatchCancel): void {
+  watchCancel = watch
+}
+
+function signalOf(call: number): AbortSignal {
+  return call === 0 ? new AbortController().signal : lazySignal((abort) => watchCancel(call, abort))
 }
 
 function normalMethod(method: string): string {

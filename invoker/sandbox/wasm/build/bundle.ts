@@ -75,7 +75,7 @@ function entryModule(path: string, exportName: string): string {
     `import { serve } from '${PRELUDE}'`,
     `import * as user from ${JSON.stringify(`./${path}`)}`,
     `const call = serve(user, ${JSON.stringify(exportName)})`,
-    `export async function handle(incoming) { return call(incoming) }`,
+    `export function handle(incoming) { return call(incoming) }`,
   ].join('\n')
 }
 

@@ -6,7 +6,7 @@ type ImportObject = Record<string, Record<string, unknown>>
 export interface CoreMemory {
   readonly memory: WebAssembly.Memory
   /** Which blocks were written to, by a byte for each; undefined when nobody notes it. See WRITTEN. */
-  readonly written: Uint8Array | undefined
+  readonly written: WebAssembly.Memory | undefined
 }
 
 export class Cores {
@@ -33,10 +33,7 @@ export class Cores {
 
   #keep(value: unknown, map: unknown): void {
     if (value instanceof WebAssembly.Memory) {
-      this.memories.push({
-        memory: value,
-        written: map instanceof WebAssembly.Memory ? new Uint8Array(map.buffer) : undefined,
-      })
+      this.memories.push({ memory: value, written: map instanceof WebAssembly.Memory ? map : undefined })
     } else if (value instanceof WebAssembly.Table) this.tables.push(value)
     else if (value instanceof WebAssembly.Global && isMutable(value)) this.globals.push(value)
   }

@@ -1,11 +1,19 @@
 // What an instance was like when nobody had used it yet, to go back to after each call: the `reset` policy.
 import { WRITTEN } from '../artifact.ts'
 import type { CoreMemory, Cores } from './cores.ts'
+import { type Restore, restorerOf } from './restorer.ts'
 
-interface MemoryImage extends CoreMemory {
+/** A map is looked through so many blocks at a time. */
+const BLOCKS_AT_ONCE = 8
+const PAGE_BYTES = 65_536
+
+interface MemoryImage {
+  readonly memory: WebAssembly.Memory
   /** That of the memory. Another one, and it has grown. */
   readonly buffer: ArrayBuffer
-  readonly bytes: Uint8Array
+  readonly image: WebAssembly.Memory
+  readonly blocks: number
+  readonly restore: Restore
 }
 
 export class Image {
@@ -14,17 +22,15 @@ export class Image {
   readonly #globals: readonly { global: WebAssembly.Global; value: unknown }[]
   readonly #tableLengths: readonly number[]
 
-  /** @param like of another instance of the same guest: what is equal is kept once */
+  /**
+   * @param like of another instance of the same guest: what is equal is kept once
+   * @throws Error when a memory has no map of what is written to it
+   */
   constructor(cores: Cores, like?: Image) {
     this.#cores = cores
-    const known: readonly { readonly bytes: Uint8Array }[] = like === undefined ? [] : like.#memories
     this.#memories = cores.memories
       .filter(({ memory }) => memory.buffer.byteLength > 0)
-      .map(({ memory, written }, index) => {
-        const bytes = copyOf(memory, known[index]?.bytes)
-        // The map is made for the memory at its largest. One that grows is not restored.
-        return { memory, buffer: memory.buffer, bytes, written: written?.subarray(0, blocksOf(bytes)).fill(0) }
-      })
+      .map((memory, index) => imageOf(memory, like === undefined ? undefined : like.#memories[index]?.image))
     this.#globals = cores.globals.map((global) => ({ global, value: global.value }))
     this.#tableLengths = cores.tables.map((table) => table.length)
   }
@@ -38,32 +44,26 @@ export class Image {
   restore(): boolean {
     if (this.#tableLengths.some((length, index) => this.#cores.tables[index]?.length !== length)) return false
     if (this.#memories.some(({ memory, buffer }) => memory.buffer !== buffer)) return false
-    for (const memory of this.#memories) restoreMemory(memory)
+    for (const { restore, blocks, buffer } of this.#memories) restore(blocks, buffer.byteLength)
     for (const { global, value } of this.#globals) global.value = value
     return true
   }
 }
 
-function restoreMemory({ buffer, bytes, written }: MemoryImage): void {
-  const memory = new Uint8Array(buffer)
-  if (written === undefined) {
-    memory.set(bytes)
-    return
-  }
-  for (let block = written.indexOf(1); block !== -1; block = written.indexOf(1, block)) {
-    const start = block
-    while (written[block] === 1) written[block++] = 0
-    const offset = start * WRITTEN.blockBytes
-    memory.set(bytes.subarray(offset, block * WRITTEN.blockBytes + WRITTEN.spillBytes), offset)
-  }
+function imageOf({ memory, written }: CoreMemory, like: WebAssembly.Memory | undefined): MemoryImage {
+  if (written === undefined) throw new Error('a memory that is to be restored has no map of what is written to it')
+  const { buffer } = memory
+  const image = imageIn(buffer, like)
+  // The map is made for the memory at its largest. One that grows is not restored.
+  const blocks = Math.ceil(buffer.byteLength / WRITTEN.blockBytes / BLOCKS_AT_ONCE) * BLOCKS_AT_ONCE
+  new Uint8Array(written.buffer, 0, blocks).fill(0)
+  return { memory, buffer, image, blocks, restore: restorerOf({ memory, written, image }) }
 }
 
-function blocksOf(bytes: Uint8Array): number {
-  return Math.ceil(bytes.length / WRITTEN.blockBytes)
-}
-
-/** Not a Buffer: cutting pieces off one costs as much as copying them. */
-function copyOf(memory: WebAssembly.Memory, like: Uint8Array | undefined): Uint8Array {
-  const same = like !== undefined && Buffer.from(memory.buffer).equals(like)
-  return same ? like : new Uint8Array(memory.buffer).slice()
+function imageIn(buffer: ArrayBuffer, like: WebAssembly.Memory | undefined): WebAssembly.Memory {
+  if (like !== undefined && Buffer.from(buffer).equals(Buffer.from(like.buffer))) return like
+  const pages = buffer.byteLength / PAGE_BYTES
+  const image = new WebAssembly.Memory({ initial: pages, maximum: pages })
+  new Uint8Array(image.buffer).set(new Uint8Array(buffer))
+  return image
 }

@@ -27,7 +27,8 @@ export class GuestMemory {
 
   constructor({ memory, written }: CoreMemory) {
     this.#memory = memory
-    this.#written = written
+    // Of the size that it has now for good.
+    this.#written = written === undefined ? undefined : new Uint8Array(written.buffer)
     this.#look()
   }
 

@@ -335,11 +335,11 @@ export class QuickJsInstance implements GuestInstance, HostContext {
       this.#response = failureAt(this.memory, values)
       return
     }
-    const [status = 0, headers = 0, headerCount = 0, body = 0, bodyBytes = 0] = values
+    const [status = 0, headers = 0, headerCount = 0, body = 0, bodyBytes = 0, text = 0, textBytes = 0] = values
     this.#response = {
       status: status & 0xffff,
       headers: this.memory.pairs(headers, headerCount),
-      body: this.memory.bytes(body, bodyBytes),
+      body: textBytes === 0 ? this.memory.bytes(body, bodyBytes) : this.memory.bytes(text, textBytes),
     }
   }
 }

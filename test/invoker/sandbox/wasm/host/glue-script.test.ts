@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { digestOf } from '#core/digest'
 import type { LocalFile } from '#core/artifact'
+import { FORMAT } from '#invoker/sandbox/wasm/artifact'
 import { runGlueScript } from '#invoker/sandbox/wasm/host/glue-script'
 import { ModuleCache } from '#invoker/sandbox/wasm/host/modules'
 
@@ -47,7 +48,10 @@ describe('runGlueScript()', () => {
 
 describe('ModuleCache', () => {
   it('keeps compiled glue by what is in the glue', async () => {
-    const manifest = await file('manifest.json', JSON.stringify({ glue: 'component.js', script: true, cores: {} }))
+    const manifest = await file(
+      'manifest.json',
+      JSON.stringify({ format: FORMAT, glue: 'component.js', script: true, cores: {} }),
+    )
     const glue = await file('component.js', '({})')
     const other = await file('component.js', '({ other: true })')
     const cache = new ModuleCache(1000)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 import type { InstancePolicy } from '#core/function'
 import type { Guest, GuestInstance } from '#invoker/sandbox/wasm/host/guest'
@@ -73,15 +73,16 @@ describe('Instances.run()', () => {
     const instances = instancesOf(some, 'warm')
     await instances.start()
     const used = new Set<number>()
+    const gate = Promise.withResolvers<void>()
     const wait = async (one: GuestInstance): Promise<void> => {
       used.add(numberOf(one))
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await gate.promise
     }
-    await Promise.all(Array.from({ length: 5 }, () => running(instances, wait)))
-    expect(used.size).toBe(5)
-    await expect(Promise.all(Array.from({ length: 17 }, () => running(instances, wait)))).rejects.toThrow(
-      'at most 16 calls',
-    )
+    const calls = Array.from({ length: 16 }, () => running(instances, wait))
+    await vi.waitFor(() => expect(used.size).toBe(16))
+    await expect(running(instances, wait)).rejects.toThrow('at most 16 calls')
+    gate.resolve()
+    await Promise.all(calls)
   })
 
   it('runs calls that wait for nothing at once, and sends what they answered before the last is restored', async () => {
@@ -148,8 +149,12 @@ describe('Instances.run()', () => {
     const { made, guest: some } = guest()
     const instances = instancesOf(some, 'warm', clock)
     await instances.start()
-    const burst = Array.from({ length: 6 }, () => running(instances, () => new Promise((done) => setTimeout(done, 20))))
+    const gate = Promise.withResolvers<void>()
+    const burst = Array.from({ length: 6 }, () => running(instances, () => gate.promise))
+    await vi.waitFor(() => expect(made.length).toBe(6))
+    gate.resolve()
     await Promise.all(burst)
+    await turn()
     const left = (): number => made.filter(({ abandoned }) => !abandoned).length
     expect(left()).toBe(6)
     await clock.pass(10_000)

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 
 import { digestOf } from '#core/digest'
 import { type Frame, FrameType } from '#core/frames'
+import { FORMAT } from '#invoker/sandbox/wasm/artifact'
 import type { Termination } from '#invoker/sandbox/driver'
 import { ModuleCache } from '#invoker/sandbox/wasm/host/modules'
 import { WorkerSandbox } from '#invoker/sandbox/wasm/host/worker-sandbox'
@@ -55,7 +56,7 @@ describe('a worker that is not what it should be', () => {
       await writeFile(join(dir, path), text)
       return { path, digest: digestOf(Buffer.from(text)), size: text.length, localPath: join(dir, path) }
     }
-    const manifest = JSON.stringify({ glue: 'component.js', script: true, cores: {} })
+    const manifest = JSON.stringify({ format: FORMAT, glue: 'component.js', script: true, cores: {} })
     const files = [await local('manifest.json', manifest), await local('component.js', '({})')]
     const modules = new ModuleCache(1)
     const glueAfter = async (code: string) => {

@@ -7,15 +7,16 @@ const PAGE = 65_536
 
 /** A memory with an allocator that gives one piece after the other, from `next` on. */
 function memoryOf(pages: number, next: number): { memory: GuestMemory; map: Uint8Array; grow: () => number } {
-  const wasm = new (WebAssembly.Memory as unknown as new (limits: object) => WebAssembly.Memory)({ initial: pages })
-  const map = new Uint8Array(256)
-  const memory = new GuestMemory({ memory: wasm, written: map })
+  const wasm = new WebAssembly.Memory({ initial: pages })
+  const written = new WebAssembly.Memory({ initial: 1 })
+  const map = new Uint8Array(written.buffer)
+  const memory = new GuestMemory({ memory: wasm, written })
   memory.realloc = (_old, _oldSize, align, size) => {
     const at = Math.ceil(next / align) * align
     next = at + size
     return at
   }
-  return { memory, map, grow: () => (wasm as unknown as { grow(pages: number): number }).grow(1) }
+  return { memory, map, grow: () => wasm.grow(1) }
 }
 
 const notedIn = (map: Uint8Array): number[] => [...map.keys()].filter((block) => map[block] === 1)
