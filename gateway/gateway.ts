@@ -4,6 +4,7 @@ import type { BlobStore } from '#core/artifact'
 import type { Builder } from '#core/build'
 import type { Clock } from '#core/clock'
 import type { DeadLetters } from '#core/dead-letter'
+import type { CloudEvent } from '#core/event'
 import type { FunctionStore } from '#core/function-store'
 import type { IdempotencyStore } from '#core/idempotency'
 import type { FunctionName } from '#core/ids'
@@ -11,6 +12,9 @@ import type { Completion, Invoker } from '#core/invoker'
 import type { RequestLimits } from '#core/limits'
 import type { Lanes } from '#core/queue'
 import type { InvocationRecord, RecordStore } from '#core/record'
+import type { TriggerStore } from '#core/trigger'
+
+import type { Published } from './triggers/bus.ts'
 
 /** What a gateway works with. It owns none of these: whoever made them ends them, after the gateway. */
 export interface GatewayDeps {
@@ -22,6 +26,11 @@ export interface GatewayDeps {
   readonly lanes: Lanes
   readonly deadLetters: DeadLetters
   readonly idempotency: IdempotencyStore
+  readonly triggers: TriggerStore
+  /** URL of the store's Redis, for sources that read from it. */
+  readonly redisUrl: string
+  /** Who leads triggers: the same after a restart, and for no two processes that run at the same time. */
+  readonly instance: string
   readonly clock: Clock
   /** Rejects when the store does not answer. */
   readonly ping: (signal: AbortSignal) => Promise<void>
@@ -48,11 +57,13 @@ export interface GatewayOptions extends RequestLimits {
 }
 
 export interface Gateway extends AsyncDisposable {
-  /** Port 0 takes a free one. */
+  /** Port 0 takes a free one. Triggers are served from then on. @throws PlatformError `store-unavailable` */
   listen(address: {
     readonly host: string
     readonly port: number
   }): Promise<{ readonly url: string; readonly port: number }>
+  /** Hands events to the bus, as POST /v1/events does. @throws PlatformError; some may then have been taken */
+  publish(events: readonly CloudEvent[]): Promise<Published>
   /** Counts an invocation that did not come through this gateway, for `/metrics`: one that the async consumer ran. */
   observe(name: FunctionName, completion: Completion): void
   /** Counts an async invocation that is over, with its final record. */
@@ -60,7 +71,7 @@ export interface Gateway extends AsyncDisposable {
   /** Counts what a destination was told of a function, or could not be told. */
   observeDelivery(name: FunctionName, state: 'delivered' | 'failed'): void
   /**
-   * Drains: accepts nothing new, lets what runs finish within `drainMs`, streams included, cancels the rest, closes.
+   * Drains: stops the sources of triggers, accepts nothing new, lets what runs finish within `drainMs`, streams included, cancels the rest, closes.
    * Idempotent.
    */
   [Symbol.asyncDispose](): Promise<void>

@@ -10,6 +10,8 @@ import { LaneMetrics } from './lane-metrics.ts'
 import { SandboxMetrics } from './sandbox-metrics.ts'
 import { FunctionTally } from './tally.ts'
 import type { TimeTally } from './tally.ts'
+import { TriggerMetrics } from './trigger-metrics.ts'
+import type { ServedTrigger } from './triggers/served-trigger.ts'
 
 /** Functions that were called since this process started and still exist bound the number of time series. */
 export class GatewayMetrics {
@@ -19,11 +21,17 @@ export class GatewayMetrics {
   readonly #sandboxes: SandboxMetrics
   /** Of async invocations. */
   readonly lanes: LaneMetrics
+  readonly triggers: TriggerMetrics
 
-  constructor({ invoker, ...deps }: Pick<GatewayDeps, 'invoker' | 'lanes' | 'deadLetters' | 'clock'>) {
+  /** @param served the triggers of this process, at every scrape */
+  constructor(
+    { invoker, ...deps }: Pick<GatewayDeps, 'invoker' | 'lanes' | 'deadLetters' | 'clock'>,
+    served: () => Iterable<ServedTrigger>,
+  ) {
     const registers = [this.#registry]
     this.#invoker = invoker
     this.lanes = new LaneMetrics(deps, registers)
+    this.triggers = new TriggerMetrics(served, registers)
     this.#registerInvocations(registers)
     this.#registerTimes(registers)
     this.#sandboxes = new SandboxMetrics(registers)

@@ -24,16 +24,22 @@ import type { GatewayContext } from './routes/context.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deployRoutes } from './routes/deploy.ts'
 import { docsRoutes } from './routes/docs.ts'
+import { eventRoutes } from './routes/events.ts'
 import { functionRoutes } from './routes/functions.ts'
 import { healthRoutes } from './routes/health.ts'
+import { hookRoutes } from './routes/hooks.ts'
 import { invocationRoutes } from './routes/invocations.ts'
 import { handleInvoke } from './routes/invoke.ts'
 import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { replayRoute } from './routes/replay.ts'
 import { submitRoute } from './routes/submit.ts'
+import { triggerRoutes } from './routes/triggers.ts'
 import { versionRoutes } from './routes/versions.ts'
 import { RunningRequests, shuttingDown } from './running.ts'
+import { SOURCES } from './sources/catalogue.ts'
+import { publish } from './triggers/bus.ts'
+import { Triggers } from './triggers/triggers.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -49,11 +55,19 @@ const HEADER_SLACK_BYTES = 16 * 1024
 
 /** A gateway that does not listen yet. */
 export async function createGateway(deps: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
+  const directory = new FunctionDirectory(deps.functions, deps.clock)
+  const triggers = new Triggers({
+    ...deps,
+    sources: SOURCES,
+    owner: deps.instance,
+    resolve: (name) => directory.resolve(name),
+  })
   const context: GatewayContext = {
     deps,
     options,
-    directory: new FunctionDirectory(deps.functions, deps.clock),
-    metrics: new GatewayMetrics(deps),
+    directory,
+    triggers,
+    metrics: new GatewayMetrics(deps, () => triggers.all()),
     records: new SyncRecords(deps.records, options.syncRecordsPerS, deps.clock),
     running: new RunningRequests(deps.clock),
     forwarder: new RequestForwarder(options.trustProxy),
@@ -99,6 +113,7 @@ async function makeApp(server: Server, context: GatewayContext): Promise<Fastify
   metricsRoutes(app, context)
   docsRoutes(app, paths)
   await app.register(async (managed) => managementRoutes(managed, context))
+  await app.register(async (hooks) => hookRoutes(hooks, context))
   await app.ready()
   return app
 }
@@ -122,6 +137,8 @@ async function managementRoutes(app: FastifyInstance, context: GatewayContext): 
   replayRoute(app, context)
   deadLetterRoutes(app, context)
   logRoutes(app, context)
+  triggerRoutes(app, context)
+  eventRoutes(app, context)
 }
 
 function trackRequests(app: FastifyInstance, { running }: GatewayContext): void {
@@ -150,10 +167,12 @@ function makeGateway(context: GatewayContext, parts: Parts): Gateway {
       server.listen({ host, port }, ready.resolve)
       await ready.promise
       server.off('error', ready.reject)
+      await context.triggers.start()
       const address = server.address() as AddressInfo
       const shown = address.family === 'IPv6' ? `[${address.address}]` : address.address
       return { url: `http://${shown}:${address.port}`, port: address.port }
     },
+    publish: (events) => publish(context.triggers, events),
     observe(name, completion) {
       context.metrics.completed(name, completion)
     },
@@ -170,11 +189,12 @@ function makeGateway(context: GatewayContext, parts: Parts): Gateway {
   }
 }
 
-async function close({ running, directory, options }: GatewayContext, parts: Parts): Promise<void> {
+async function close({ running, directory, triggers, options }: GatewayContext, parts: Parts): Promise<void> {
   const { server, app, following } = parts
   // Also closes the connections that are idle now.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  await running.drain(options.drainMs)
+  // First what brings work in. Webhooks and the bus are refused while requests drain.
+  await Promise.all([triggers[Symbol.asyncDispose](), running.drain(options.drainMs)])
   server.closeAllConnections()
   await closed
   await app.close()

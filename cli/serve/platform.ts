@@ -1,5 +1,6 @@
 // Puts the parts together: START HERE to see how a process is wired. One AsyncDisposableStack owns everything; what is
 // opened later is ended earlier.
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 
 import { systemClock } from '#core/clock'
@@ -19,6 +20,7 @@ import type { Store } from '#store/open'
 import type { Logger } from './log.ts'
 import {
   artifactDir,
+  installationOf,
   ladderOf,
   openDrivers,
   openRedis,
@@ -71,6 +73,10 @@ export async function openPlatform(context: Context, adminToken: string): Promis
       lanes: store.lanes,
       deadLetters: store.deadLetters,
       idempotency: store.idempotency,
+      triggers: store.triggers,
+      redisUrl: redis.url,
+      // A private Redis has one process at a time; of those that share one, each is another.
+      instance: config.redisUrl === '' ? installationOf(config) : randomUUID(),
       builder,
       invoker,
       clock: systemClock,

@@ -6,9 +6,10 @@ import type { OptionField } from '../accept/options.ts'
 import { invocationSchemas } from './invocation-schemas.ts'
 import { ERROR_CODES, integer, list, MS, object, ref, START_KIND, string, TIME } from './operation.ts'
 import type { Schema } from './operation.ts'
+import { triggerSchemas } from './trigger-schemas.ts'
 
 export function components(): Readonly<Record<string, Schema>> {
-  return { ...functionSchemas(), ...invocationSchemas(), Problem: problemSchema() }
+  return { ...functionSchemas(), ...invocationSchemas(), ...triggerSchemas(), Problem: problemSchema() }
 }
 
 function functionSchemas(): Record<string, Schema> {

@@ -27,6 +27,7 @@ export const TAGS = [
   { name: 'Functions', description: 'Deploying functions and looking at them.' },
   { name: 'Invocations', description: 'What became of calls: records and logs.' },
   { name: 'Dead letters', description: 'Async invocations that failed for good: look, queue again, remove.' },
+  { name: 'Events', description: 'Triggers, webhooks and the event bus.' },
   { name: 'Platform', description: 'Health, metrics and this description.' },
 ] as const
 

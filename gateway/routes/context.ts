@@ -8,6 +8,7 @@ import type { RequestForwarder } from '../invoke/headers.ts'
 import type { SyncRecords } from '../invoke/sync-records.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import type { RunningRequests } from '../running.ts'
+import type { Triggers } from '../triggers/triggers.ts'
 
 export interface GatewayContext {
   readonly deps: GatewayDeps
@@ -15,6 +16,7 @@ export interface GatewayContext {
   readonly directory: FunctionDirectory
   readonly metrics: GatewayMetrics
   readonly records: SyncRecords
+  readonly triggers: Triggers
   readonly running: RunningRequests
   readonly forwarder: RequestForwarder
   readonly isAdmin: TokenCheck

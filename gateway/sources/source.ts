@@ -2,7 +2,8 @@
 // (gateway/triggers). A source receives and acknowledges; it never filters, batches, deduplicates or queues.
 //
 // One folder a kind, with the same files: source.ts (this interface), options.ts (its table of fields), message.ts
-// (a message as a CloudEvent). Every pull source passes the contract suite test/contract/event-source.ts on its real
+// (a message as a CloudEvent). The client of the broker is loaded by `open` (a dynamic import), for most processes need few
+// of them. Every pull source passes the contract suite test/contract/event-source.ts on its real
 // broker.
 import type { Clock } from '#core/clock'
 import type { CloudEvent } from '#core/event'

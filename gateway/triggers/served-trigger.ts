@@ -185,8 +185,9 @@ function watchLag({ clock }: ServingDeps, { tally, underWay }: Core, open: OpenS
     if (asking) return
     asking = true
     try {
-      const { events, ms, nextAt } = (await open.lag?.()) ?? {}
-      console.log('LAG', events)
+      const lag = (await open.lag?.()) ?? {}
+      const { events, ms, nextAt } = lag
+      tally.lag = lag
       tally.set({
         underWay: underWay.count,
         ...(events === undefined ? {} : { lag: events }),

@@ -1,6 +1,7 @@
 // What a trigger counts, on its way to the store: added up here, reported every second.
 import type { Clock } from '#core/clock'
 import type { TriggerName } from '#core/ids'
+import type { Lag } from '../sources/source.ts'
 import type { TriggerCounter, TriggerReport, TriggerStatus, TriggerStore } from '#core/trigger'
 
 const REPORT_MS = 1000
@@ -16,6 +17,8 @@ export class Tally implements AsyncDisposable {
   readonly #timer: Disposable
   /** Since this process serves the trigger, for /metrics. */
   readonly totals: Counts = none()
+  /** As the source last said. */
+  lag: Lag = {}
   #unreported: Counts = none()
   #rest: Rest | undefined
   #reporting: Promise<void> | undefined

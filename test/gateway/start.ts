@@ -5,6 +5,7 @@ import type { Gateway, GatewayOptions } from '#gateway/gateway'
 import { createGateway } from '#gateway/server'
 
 import { MemoryDeadLetters, MemoryIdempotency } from './memory-keys.ts'
+import { MemoryTriggers } from './memory-triggers.ts'
 import { CopyBuilder, MemoryBlobs, MemoryFunctions, MemoryLanes, MemoryRecords, ScriptedInvoker } from './memory.ts'
 
 export const TOKEN = 'test-token'
@@ -36,6 +37,7 @@ export interface Started extends AsyncDisposable {
   readonly lanes: MemoryLanes
   readonly deadLetters: MemoryDeadLetters
   readonly idempotency: MemoryIdempotency
+  readonly triggers: MemoryTriggers
   /** What onFault was told. */
   readonly faults: unknown[]
   /** What the store's ping does. */
@@ -55,11 +57,20 @@ export async function startGateway(
     lanes: new MemoryLanes(),
     deadLetters: new MemoryDeadLetters(),
     idempotency: new MemoryIdempotency(),
+    triggers: new MemoryTriggers(),
   }
   const faults: unknown[] = []
   const store = { ping: async () => {} }
   const gateway = await createGateway(
-    { ...parts, blobs: new MemoryBlobs(), clock, ping: () => store.ping(), onFault: (error) => faults.push(error) },
+    {
+      ...parts,
+      blobs: new MemoryBlobs(),
+      redisUrl: '',
+      instance: 'test',
+      clock,
+      ping: () => store.ping(),
+      onFault: (error) => faults.push(error),
+    },
     { ...OPTIONS, ...options },
   )
   const { url, port } = await gateway.listen({ host: '127.0.0.1', port: 0 })
