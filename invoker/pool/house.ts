@@ -8,6 +8,7 @@ import type { SandboxSpec } from '#invoker/sandbox/driver'
 import type { Semaphore } from '#invoker/semaphore'
 
 import type { Agenda } from './agenda.ts'
+import type { AheadTurns } from './ahead-turns.ts'
 import type { Ladder } from './descend.ts'
 import type { Evictable } from './evict.ts'
 import type { Histories } from './keep-alive/histories.ts'
@@ -37,6 +38,8 @@ export interface House {
   readonly learned: KeepAlivePolicy
   /** When idle sandboxes are let sleep. */
   readonly ladder: Ladder
+  /** Turns to create what no call waits for. */
+  readonly ahead: AheadTurns
   /** Permits to hibernate: each takes a processor and the disk for a while. */
   readonly hibernations: Semaphore
   /** Moves with what is evicted (evict.ts). */

@@ -13,6 +13,7 @@ import { Semaphore } from '#invoker/semaphore'
 import { within } from '#invoker/within'
 
 import { Agenda } from './agenda.ts'
+import { AheadTurns } from './ahead-turns.ts'
 import type { Ladder } from './descend.ts'
 import { type Evictable, worth } from './evict.ts'
 import { FunctionPools, type PoolActivity } from './function-pools.ts'
@@ -46,6 +47,8 @@ export interface PoolOptions {
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
 const PATIENCE_MS = 1000
+/** Sandboxes that are created at the same time without a call that waits for them: half of what the starter takes. */
+const AHEAD_STARTS = 2
 /** Sandboxes that are being hibernated at the same time. */
 const HIBERNATIONS = 1
 /** How long the disposal of all sandboxes may take at the end. */
@@ -61,6 +64,7 @@ export class SandboxPool implements House {
   readonly learned: KeepAlivePolicy
   readonly memoryMiB: number
   readonly ladder: Ladder
+  readonly ahead = new AheadTurns(AHEAD_STARTS)
   readonly hibernations = new Semaphore(HIBERNATIONS)
   readonly hungry = new Set<Hungry>()
   readonly #functions = new Map<FunctionName, FunctionPools>()

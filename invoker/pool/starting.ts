@@ -38,23 +38,29 @@ export class Starting {
   /**
    * Begins to start a sandbox, once there is `room`, and counts its memory at once.
    * @param cell to be specialized; without: a new one
+   * @param turn over when it is started, or is not
    */
-  start(room: Promise<void>, cell?: Member): Member {
+  start(room: Promise<void>, cell?: Member, turn?: Disposable): Member {
     const { clock, starter } = this.#house
     const { spec } = this.#home.version
     const state = { kind: 'starting', since: clock.monotonic(), slots: starter.slotsOf(spec) } as const
     if (cell !== undefined) this.#house.adopt(cell)
     const member = newMember(this.#home, state, spec.memoryMiB)
     this.#house.charge(member.heldMiB)
-    void this.#bring(member, room, cell?.sandbox)
+    void this.#bring(member, room, { generic: cell?.sandbox, turn })
     return member
   }
 
-  async #bring(member: Member, room: Promise<void>, generic: GuardedSandbox | undefined): Promise<void> {
+  async #bring(
+    member: Member,
+    room: Promise<void>,
+    { generic, turn }: { generic: GuardedSandbox | undefined; turn: Disposable | undefined },
+  ): Promise<void> {
     const { clock, starter } = this.#house
     this.#house.countStarting(1)
     const brought = await bring({ clock, starter, version: this.#home.version, room, generic }, member.abort.signal)
     this.#house.countStarting(-1)
+    turn?.[Symbol.dispose]()
     if (brought.kind === 'ready') {
       this.#tempo.started(brought.start.startMs)
       return this.#home.started(member, brought.sandbox, brought.start)

@@ -22,9 +22,6 @@ import { Tempo } from './tempo.ts'
 import { WaitingLine } from './waiting-line.ts'
 import { worthNow } from './worth.ts'
 
-/** Started at the same time ahead of calls: those that calls wait for are not to queue behind many. */
-const AHEAD_AT_ONCE = 2
-
 export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   readonly version: FunctionVersion
   /** Of the spec; undefined: learned. */
@@ -133,7 +130,7 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
     if (this.#closed) return
     this.#house.hungry.delete(this)
     while (this.#line.length > 0 && this.#carryOut(this.#place(this.#worth()))) continue
-    this.#startAhead(Math.max(this.minSandboxes, this.#retired ? 0 : this.#owner.staff))
+    this.#startAhead(Math.max(this.minSandboxes, this.#owner.staff))
     this.#lookAgain()
   }
 
@@ -242,21 +239,20 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   #startAhead(count: number): void {
     const now = this.#house.clock.monotonic()
     const { spec } = this.version
-    const most = Math.min(count, this.#owner.capOf(this))
-    const mayStart = (): boolean =>
-      this.serving < most &&
-      this.#members.filter(({ state }) => state.kind === 'starting').length < AHEAD_AT_ONCE &&
-      this.#tempo.mayStart(now)
-    while (mayStart()) {
+    const most = this.#retired || this.#closed ? 0 : Math.min(count, this.#owner.capOf(this))
+    while (this.serving < most && this.#tempo.mayStart(now)) {
       const { freeMiB } = this.#house
       const placement = placeAhead(spec, { own: this.#members, generic: this.#house.generic(spec), freeMiB })
       if (placement === undefined) return
-      this.#start(Promise.resolve(), placement.kind === 'specialize' ? placement.sandbox : undefined)
+      const cell = placement.kind === 'specialize' ? placement.sandbox : undefined
+      const turn = cell === undefined ? this.#house.ahead.take(this, () => this.#startAhead(count)) : undefined
+      if (cell === undefined && turn === undefined) return
+      this.#start(Promise.resolve(), cell, turn)
     }
   }
 
-  #start(room: Promise<void>, cell?: Member): void {
-    this.#members.push(this.#starting.start(room, cell))
+  #start(room: Promise<void>, cell?: Member, turn?: Disposable): void {
+    this.#members.push(this.#starting.start(room, cell, turn))
   }
 
   /** One timer, while there is a backlog. */
