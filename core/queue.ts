@@ -3,6 +3,7 @@ import type { PlatformError } from './errors.ts'
 import type { FunctionName, InvocationId, LaneName, TriggerName, VersionNumber } from './ids.ts'
 import type { HeaderList, TriggerKind } from './invocation.ts'
 import type { Delivery } from './destination.ts'
+import type { StopSignal } from './stop-signal.ts'
 
 /** How failed attempts are made again. */
 export interface RetryPolicy {
@@ -64,9 +65,9 @@ export interface Claim {
   /** How often it was taken over from a process that died or lost its lease. */
   readonly takeovers: number
   /** Aborts when the lease is lost: another process may have taken over, so stop. */
-  readonly lost: AbortSignal
+  readonly lost: StopSignal
   /** Aborts when someone cancels the invocation, with any process (`Lanes.cancel`). It is still to be completed. */
-  readonly cancelled: AbortSignal
+  readonly cancelled: StopSignal
   /** Done, whatever the outcome: it leaves the lane. */
   complete(): Promise<void>
   /** As `complete`, and takes the next one of the lane in the same step, if there is one now. */

@@ -1,5 +1,5 @@
 // The delivery lanes: tells destinations what came of invocations, and notes in the record whether they know.
-import { type Clock, sleep } from '#core/clock'
+import type { Clock } from '#core/clock'
 import { type Delivery, type DeliveryNote, type Destinations, formatDestination } from '#core/destination'
 import { asPlatformError, PlatformError } from '#core/errors'
 import type { FunctionName } from '#core/ids'
@@ -8,7 +8,7 @@ import type { InvocationRecord, RecordStore } from '#core/record'
 
 import type { Log } from '#invoker/log'
 import { isFinal } from './account.ts'
-import { insist } from './insist.ts'
+import { checkHeld, insist } from './insist.ts'
 import type { Admission, OpenLane, Service } from './lane-server.ts'
 import { backoffMs } from './retry.ts'
 import type { Handover } from './slot.ts'
@@ -70,7 +70,7 @@ export class Deliveries implements Service<OpenLane> {
     if (delivery === undefined || cancelled.aborted || isDone(record, delivery)) return claim.complete()
     const error = await this.#try(claim, delivery, handover)
     if (error !== undefined && handover.stop.aborted) return claim.release(0)
-    lost.throwIfAborted()
+    checkHeld(lost)
     const { attempt } = claim
     const again = error?.retryable === true && attempt < invocation.retry.maxAttempts
     const state = error === undefined ? 'delivered' : again ? 'pending' : 'failed'
@@ -90,26 +90,21 @@ export class Deliveries implements Service<OpenLane> {
   async #try(claim: Claim, delivery: Delivery, { stop }: Handover): Promise<PlatformError | undefined> {
     const { destinations, clock } = this.#options
     const abort = new AbortController()
+    const late = Promise.withResolvers<PlatformError>()
     const onStop = (): void => abort.abort()
-    stop.addEventListener('abort', onStop, { once: true })
-    const over = new AbortController()
-    const signal = AbortSignal.any([abort.signal, claim.lost])
-    const limit = sleep(LIMIT_MS, over.signal, clock).then(
-      () => {
-        abort.abort()
-        const detail = `the destination did not answer within ${LIMIT_MS / 1000} s`
-        return new PlatformError('delivery-failed', { detail })
-      },
-      () => undefined,
-    )
+    for (const signal of [stop, claim.lost]) signal.addEventListener('abort', onStop)
+    using _limit = clock.after(LIMIT_MS, () => {
+      abort.abort()
+      const detail = `the destination did not answer within ${LIMIT_MS / 1000} s`
+      late.resolve(new PlatformError('delivery-failed', { detail }))
+    })
     try {
-      const done = destinations.deliver(claim.invocation.id, delivery, signal).then(() => undefined)
-      return await Promise.race([done, limit])
+      const done = destinations.deliver(claim.invocation.id, delivery, abort.signal).then(() => undefined)
+      return await Promise.race([done, late.promise])
     } catch (error) {
       return asPlatformError(error)
     } finally {
-      over.abort()
-      stop.removeEventListener('abort', onStop)
+      for (const signal of [stop, claim.lost]) signal.removeEventListener('abort', onStop)
     }
   }
 

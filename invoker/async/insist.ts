@@ -1,21 +1,39 @@
-import { type Clock, sleep } from '#core/clock'
+import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
+import type { StopSignal } from '#core/stop-signal'
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2000
 
 /**
  * Does a step that can be repeated until it is done, while the lease of the claim lasts.
- * @throws PlatformError of a kind that will not pass; the reason of `lost` when it aborts
+ * @throws PlatformError of a kind that will not pass; `conflict` when the lease is lost
  */
-export async function insist<T>(step: () => Promise<T>, lost: AbortSignal, clock: Clock): Promise<T> {
+export async function insist<T>(step: () => Promise<T>, lost: StopSignal, clock: Clock): Promise<T> {
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs)) {
-    lost.throwIfAborted()
+    checkHeld(lost)
     try {
       return await step()
     } catch (error) {
       if (!(error instanceof PlatformError) || error.code !== 'store-unavailable') throw error
-      await sleep(pauseMs, lost, clock)
+      await pause(pauseMs, lost, clock)
     }
   }
+}
+
+/** @throws PlatformError `conflict` when the lease is lost */
+export function checkHeld(lost: StopSignal): void {
+  if (lost.aborted) throw new PlatformError('conflict', { detail: 'the lease of the invocation is lost' })
+}
+
+function pause(ms: number, lost: StopSignal, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (): void => {
+      timer[Symbol.dispose]()
+      lost.removeEventListener('abort', over)
+      resolve()
+    }
+    const timer = clock.after(ms, over)
+    lost.addEventListener('abort', over)
+  })
 }

@@ -12,7 +12,7 @@ import { follow, StopSource } from '#core/stop-signal'
 
 import type { Log } from '#invoker/log'
 import { accountOf, inputOf, isFinal, priorAttempts, type Progress } from './account.ts'
-import { insist } from './insist.ts'
+import { checkHeld, insist } from './insist.ts'
 import { failedEvents, withOnly } from './partial-batch.ts'
 import { ResponseCollector } from './response-collector.ts'
 import { type AttemptResult, judge, type Verdict } from './retry.ts'
@@ -147,7 +147,7 @@ export class AsyncRun {
       result = { kind: 'refused', error: asPlatformError(thrown) }
     }
     this.#handover.ran()
-    lost.throwIfAborted()
+    checkHeld(lost)
     if (signal.reason === EXPIRED) return this.#expire(version)
     return this.#conclude(version, result, { prior, current, response: collector.result() })
   }

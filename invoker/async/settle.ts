@@ -17,7 +17,7 @@ import type { Claim, Lanes, QueuedInvocation, RetryPolicy } from '#core/queue'
 import type { InvocationRecord, RecordStore } from '#core/record'
 
 import { isFinal } from './account.ts'
-import { insist } from './insist.ts'
+import { checkHeld, insist } from './insist.ts'
 
 export interface SettleOptions {
   readonly records: RecordStore
@@ -43,7 +43,7 @@ export interface Settlement {
   readonly spec: FunctionSpec | undefined
 }
 
-/** Steps 1 to 3. @throws the reason of `claim.lost` when the lease is lost before they are done */
+/** Steps 1 to 3. @throws PlatformError `conflict` when the lease is lost before they are done */
 export async function settle(claim: Claim, settlement: Settlement, options: SettleOptions): Promise<void> {
   const { records, deadLetters, clock } = options
   const { invocation, record, spec } = settlement
@@ -79,7 +79,7 @@ export async function tell(claim: Claim, record: InvocationRecord, options: Sett
     try {
       await insist(() => lanes.add(job), claim.lost, clock)
     } catch (error) {
-      claim.lost.throwIfAborted()
+      checkHeld(claim.lost)
       const failed = { ...note, state: 'failed', at: clock.now(), error: asPlatformError(error).message } as const
       await insist(() => records.save({ ...record, deliveries: [failed] }), claim.lost, clock)
     }
