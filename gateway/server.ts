@@ -70,7 +70,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     metrics: new GatewayMetrics(deps, () => triggers.all()),
     records: new SyncRecords(deps.records, options.syncRecordsPerS, deps.clock),
     running: new RunningRequests(deps.clock),
-    forwarder: new RequestForwarder(options.trustProxy),
+    forwarder: new RequestForwarder(options),
     isAdmin: tokenCheck(options.adminToken),
   }
   const server = makeServer(options)

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 import type { HeaderList } from '#core/invocation'
+import { checkHeaders, type RequestLimits } from '#core/limits'
 
 /** About one connection, not about the message (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = new Set([
@@ -56,18 +57,20 @@ interface Kept {
  * so what came of the last ones is kept as long as the connection.
  */
 export class RequestForwarder {
-  readonly #trustProxy: boolean
+  readonly #options: RequestLimits & { readonly trustProxy: boolean }
   readonly #kept = new WeakMap<Socket, Kept>()
 
-  constructor(trustProxy: boolean) {
-    this.#trustProxy = trustProxy
+  constructor(options: RequestLimits & { readonly trustProxy: boolean }) {
+    this.#options = options
   }
 
+  /** @throws PlatformError `too-many-headers` */
   forward(req: IncomingMessage, hideAuthorization: boolean): ForwardedRequest {
     const { rawHeaders, socket } = req
     const kept = this.#kept.get(socket)
     if (kept?.hideAuthorization === hideAuthorization && sameTexts(kept.rawHeaders, rawHeaders)) return repeated(kept)
-    const forwarded = forwardRequest(req, { trustProxy: this.#trustProxy, hideAuthorization })
+    const forwarded = forwardRequest(req, { trustProxy: this.#options.trustProxy, hideAuthorization })
+    checkHeaders(forwarded.headers, this.#options)
     if (rawHeaders.length <= 2 * MOST_KEPT) this.#kept.set(socket, { rawHeaders, hideAuthorization, forwarded })
     return forwarded
   }
@@ -136,11 +139,17 @@ function clientOf(req: IncomingMessage, trustProxy: boolean): { chain: string; p
 
 /** A function's headers as node:http takes them, flat, without those that are not the function's to send. */
 export function forwardResponse(headers: HeaderList, flat: string[]): void {
-  const listed = listedInConnection(headers.find(([name]) => name === 'connection')?.[1])
+  const listed = listedInConnection(headerOf(headers, 'connection'))
   for (const [name, value] of headers) {
     if (HOP_BY_HOP.has(name) || name === 'content-length' || name.startsWith(OWN_PREFIX) || listed?.has(name)) continue
     flat.push(name, value)
   }
+}
+
+/** The first header of this name. */
+export function headerOf(headers: HeaderList, wanted: string): string | undefined {
+  for (const [name, value] of headers) if (name === wanted) return value
+  return undefined
 }
 
 /** What a Connection header declares to be hop-by-hop too; undefined in the usual case. */

@@ -6,7 +6,7 @@ import { PlatformError } from '#core/errors'
 import type { Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
 import type { InvocationSink } from '#core/invoker'
 
-import { forwardResponse } from './headers.ts'
+import { forwardResponse, headerOf } from './headers.ts'
 import type { SyncRecord } from './sync-records.ts'
 
 /** Longer bodies are not worth the copy. */
@@ -183,7 +183,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 function contentLength(head: ResponseHead): number | undefined {
-  const value = head.headers.find(([name]) => name === 'content-length')?.[1]
+  const value = headerOf(head.headers, 'content-length')
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
 

@@ -9,7 +9,6 @@ import { newInvocationId } from '#core/ids'
 import type { InvocationId } from '#core/ids'
 import type { Body, Invocation } from '#core/invocation'
 import type { Completion } from '#core/invoker'
-import { checkHeaders } from '#core/limits'
 import { describeOutcome, errorCodeOf } from '#core/outcome'
 import type { Outcome } from '#core/outcome'
 import type { RecordResult } from '#core/record'
@@ -69,7 +68,6 @@ function accept(context: GatewayContext, incoming: Incoming, version: FunctionVe
   const tokenOnly = version.spec.auth === 'token'
   if (tokenOnly && !context.isAdmin(req.headers.authorization)) throw unauthorized(req.headers.authorization)
   const { origin, headers, headersJson, bodyBytes, keyed } = context.forwarder.forward(req, tokenOnly)
-  checkHeaders(headers, options)
   const run = (body: Body, once?: OnceCall): Promise<void> => {
     const request = { method: req.method as string, target, origin, headers, headersJson, body }
     const acceptedAt = context.deps.clock.now()

@@ -39,7 +39,7 @@ function onUncaught(error) {
   // The user's own handlers decide then.
   if (process.listenerCount('uncaughtException') > 1) return
   const text = `Uncaught ${describeError(error)}`
-  const call = currentCall.getStore() ?? (calls.size === 1 ? calls.values().next().value : undefined)
+  const call = currentCall.getStore() ?? (calls.size === 1 ? calls.values()[0] : undefined)
   const lines = call?.lines ?? outside
   lines.line(STDERR, text)
   wire.send(TYPE.failure, 0, JSON.stringify(failureOf(error)))

@@ -14,11 +14,10 @@ class Call {
   lines
   /** Of the request: `{ whole }`, `{ incoming }` or null, as Body takes it. */
   body
+  number
+  #server
   #wire
-  #number
   #head
-  #outside
-  #onEnd
   #incoming
   #controller
   #cancelled = false
@@ -31,13 +30,13 @@ class Call {
   #wake
   #reader
 
-  /** @param outside takes its output once it is over; @param onEnd is called once */
-  constructor({ wire, number, head, bytes, whole, outside, onEnd }) {
+  /** @param server whose `calls` it leaves, and whose `outside` takes its output, once it is over */
+  constructor(server, number, { head, bytes, whole }) {
+    const { wire } = server
+    this.#server = server
     this.#wire = wire
-    this.#number = number
+    this.number = number
     this.#head = head
-    this.#outside = outside
-    this.#onEnd = onEnd
     this.lines = new Lines(wire, number)
     if (whole) {
       this.body = bytes.length === 0 ? null : { whole: bytes }
@@ -155,11 +154,11 @@ class Call {
     if (this.#ended || this.#pending > 0) return
     this.#ended = true
     this.lines.close()
-    this.lines = this.#outside
+    this.lines = this.#server.outside
     if (this.#cancelled) this.#send(TYPE.done | FLAG.done | FLAG.cancelled)
     else if (this.#failure !== undefined) this.#send(TYPE.failure | FLAG.done, JSON.stringify(this.#failure))
     else this.#send(type | (type === TYPE.done ? FLAG.done : FLAG.end | FLAG.done), body, head)
-    this.#onEnd()
+    this.#server.calls.delete(this)
   }
 
   /**
@@ -196,7 +195,7 @@ class Call {
   }
 
   #send(kind, body, head) {
-    this.#wire.send(kind, this.#number, body, head)
+    this.#wire.send(kind, this.number, body, head)
   }
 }
 

@@ -1,6 +1,7 @@
 'use strict'
 // One end of the frames (core/frames.ts): takes code, then calls. The agent has one; its rehearsal has others.
 const { Call } = require('./call.cjs')
+const { Calls } = require('./calls.cjs')
 const { hasCompiled, keepCompiled, compiledPack } = require('./compiled.cjs')
 const { contextOf, eventOf, readAnswer } = require('./event.cjs')
 const { findEntry, importFunction, failedLoad } = require('./load.cjs')
@@ -14,7 +15,7 @@ const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'NODE_ENV']
 
 class Server {
   wire
-  calls = new Map()
+  calls = new Calls()
   /** Output outside of calls. */
   outside
   /** What loading left: how to answer a call. */
@@ -55,9 +56,8 @@ class Server {
 
   #onInvoke(number, payload, whole) {
     const { head, bytes } = split(payload)
-    const onEnd = () => this.calls.delete(number)
-    const call = new Call({ wire: this.wire, number, head, bytes, whole, outside: this.outside, onEnd })
-    this.calls.set(number, call)
+    const call = new Call(this, number, { head, bytes, whole })
+    this.calls.add(call)
     currentCall.run(call, this.#answer, call)
   }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { exchange } from '../raw.ts'
-import { startGateway } from '../start.ts'
+import { AUTH, startGateway, TOKEN } from '../start.ts'
 
 test('a call passes method, path, query, headers and body on without decoding them', async () => {
   await using gateway = await startGateway()
@@ -28,6 +28,43 @@ test('a call passes method, path, query, headers and body on without decoding th
     ['x-forwarded-proto', 'http'],
     ['x-forwarded-host', 'example.test'],
   ])
+})
+
+test('requests that follow each other on a connection are each told apart by their headers', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('open')
+  await gateway.deploy('closed', '?auth=token')
+  for (const name of ['open', 'closed']) await fetch(`${gateway.url}/fn/${name}`, { headers: AUTH })
+  const repeated = getWithToken('open', 'X-A: 1\r\n')
+  const others = [
+    getWithToken('closed', 'X-A: 1\r\n'),
+    getWithToken('open', 'X-A: 2\r\n'),
+    getWithToken('open', 'X-B: 2\r\n'),
+    repeated,
+  ]
+  await exchange(
+    gateway.port,
+    [repeated, repeated, repeated, ...others, getWithToken('open', 'Connection: close\r\n')].join(''),
+  )
+  const seen = gateway.invoker.invocations.slice(2).map(({ version, request: { headers, headersJson } }) => {
+    if (headersJson !== undefined) expect(JSON.parse(headersJson)).toEqual(headers)
+    const own = headers
+      .filter(([name]) => name === 'authorization' || /^x-.$/.test(name))
+      .map(([name, value]) => name + value)
+    return `${version.function} ${own.join(' ').replaceAll(`Bearer ${TOKEN}`, '')}`
+  })
+  const same = 'open authorization x-a1'
+  expect(seen).toEqual([
+    same,
+    same,
+    same,
+    'closed x-a1',
+    'open authorization x-a2',
+    'open authorization x-b2',
+    same,
+    'open authorization',
+  ])
+  expect(gateway.invoker.invocations[3]?.request.headersJson).toBeDefined()
 })
 
 test('a proxy that is trusted may say who the client is', async () => {
@@ -114,3 +151,7 @@ test('a Host that cannot be in a URL does not get into one', async () => {
   await exchange(gateway.port, 'GET /fn/up HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n')
   expect(gateway.invoker.invocations[0]?.request.origin).toBe(gateway.url)
 })
+
+function getWithToken(name: string, more: string): string {
+  return `GET /fn/${name} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${TOKEN}\r\n${more}\r\n`
+}
