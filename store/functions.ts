@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis'
 import type { FunctionRecord, FunctionVersion } from '#core/function'
 import type { FunctionPage, FunctionStore, NewVersion } from '#core/function-store'
 import type { Digest, FunctionName, VersionNumber } from '#core/ids'
+import { parseSpec } from '#core/spec'
 
 import type { RedisBlobStore } from './blobs.ts'
 import { guard } from './connect.ts'
@@ -15,6 +16,9 @@ import type { Subscriptions } from './subscriptions.ts'
 
 /** A version in Redis: its number is the field, and `owner` is what retains its blobs. */
 type StoredVersion = Omit<FunctionVersion, 'number'> & { readonly owner: string }
+
+/** For fields that a version was stored without, because they came later. */
+const SPEC_DEFAULTS = parseSpec({}, 'js')
 
 /** Returns {1 when made, number, JSON of the live version}. */
 const DEPLOY = script(`
@@ -136,5 +140,5 @@ function toRecord(name: FunctionName, fields: readonly (string | null)[]): Funct
 
 function toVersion(number: VersionNumber, json: string): FunctionVersion {
   const { owner: _, ...version } = JSON.parse(json) as StoredVersion
-  return { ...version, number }
+  return { ...version, spec: { ...SPEC_DEFAULTS, ...version.spec }, number }
 }

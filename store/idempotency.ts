@@ -53,8 +53,9 @@ const END = script(`
   redis.call('PUBLISH', ARGV[1], '')
   return 1`)
 const RENEW = script(`
-  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-  return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
+  if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return redis.call('PEXPIRE', KEYS[2], ARGV[2])`)
 
 interface IdempotencyContext {
   readonly keys: Keys
@@ -182,10 +183,10 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
   }
 
   async #renew(): Promise<void> {
-    const { keys, settings } = this.#context
+    const { leaseMs, idempotencyMs } = this.#context.settings
     // Redis may be away: tried again with the next tick.
     const renewed = [...this.#held].map(([digest, owner]) =>
-      runScript(this.#redis, RENEW, [keys.idempotencyLease(digest)], [owner, settings.leaseMs]).catch(() => {}),
+      runScript(this.#redis, RENEW, this.#keysOf(digest), [owner, leaseMs, idempotencyMs]).catch(() => {}),
     )
     await Promise.all(renewed)
   }

@@ -2,6 +2,7 @@
 import { type Clock, sleep } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { Claim, QueuedInvocation } from '#core/queue'
+import type { StopSignal } from '#core/stop-signal'
 
 import type { Doorbell } from './doorbell.ts'
 import type { Lane, Taken, TakenJob } from './lane.ts'
@@ -26,8 +27,8 @@ export class LaneClaim implements Claim {
   readonly invocation: QueuedInvocation
   readonly attempt: number
   readonly takeovers: number
-  readonly lost: AbortSignal
-  readonly cancelled: AbortSignal
+  readonly lost: StopSignal
+  readonly cancelled: StopSignal
   readonly #context: ClaimContext
   readonly #job: { readonly id: string; readonly token: string; readonly field: string | undefined }
   #ended = false

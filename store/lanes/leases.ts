@@ -1,5 +1,7 @@
 // Renews the leases of claims that this process holds, for all lanes with one timer. Ends no claim itself.
 import type { Clock } from '#core/clock'
+import { type Linked, LinkedList } from '#core/linked-list'
+import { type StopSignal, StopSource } from '#core/stop-signal'
 
 import type { Lane } from './lane.ts'
 
@@ -12,21 +14,21 @@ interface HeldJob {
   readonly isCancelled: boolean
 }
 
-interface Lease {
+interface Lease extends Linked<Lease> {
   readonly lane: Lane
   readonly id: string
   readonly token: string
-  readonly lost: AbortController
-  readonly cancelled: AbortController
+  readonly lost: StopSource
+  readonly cancelled: StopSource
   /** Monotonic ms of the last renewal that is known to have worked. */
   renewedAt: number
 }
 
 export interface HeldLease {
   /** Aborts when it could not be renewed in time. */
-  readonly lost: AbortSignal
+  readonly lost: StopSignal
   /** Aborts when someone has cancelled the job. */
-  readonly cancelled: AbortSignal
+  readonly cancelled: StopSignal
   /** Stops renewing. Idempotent. */
   end(): void
 }
@@ -34,7 +36,7 @@ export interface HeldLease {
 export class Leases implements Disposable {
   readonly #leaseMs: number
   readonly #clock: Clock
-  readonly #held = new Set<Lease>()
+  readonly #held = new LinkedList<Lease>()
   readonly #timer: Disposable
   /** The last that were cancelled, held here or not. */
   readonly #cancelled = new Set<string>()
@@ -47,11 +49,11 @@ export class Leases implements Disposable {
 
   /** @param takenAt monotonic ms before the lane was asked: the lease is at least as old */
   hold(lane: Lane, { id, token, isCancelled }: HeldJob, takenAt: number): HeldLease {
-    const [lost, cancelled] = [new AbortController(), new AbortController()]
-    const lease: Lease = { lane, id, token, lost, cancelled, renewedAt: takenAt }
+    const [lost, cancelled] = [new StopSource(), new StopSource()]
+    const lease: Lease = { lane, id, token, lost, cancelled, renewedAt: takenAt, before: undefined, after: undefined }
     this.#held.add(lease)
     if (isCancelled || this.#cancelled.has(id)) cancelled.abort(CANCELLED)
-    return { lost: lost.signal, cancelled: cancelled.signal, end: () => void this.#held.delete(lease) }
+    return { lost, cancelled, end: () => void this.#held.delete(lease) }
   }
 
   /**
@@ -62,7 +64,7 @@ export class Leases implements Disposable {
     this.#cancelled.add(id)
     if (this.#cancelled.size > REMEMBERED)
       for (const oldest of this.#cancelled.values().take(1)) this.#cancelled.delete(oldest)
-    for (const lease of this.#held) if (lease.id === id) lease.cancelled.abort(CANCELLED)
+    for (const lease of this.#held.toArray()) if (lease.id === id) lease.cancelled.abort(CANCELLED)
   }
 
   /** Asks Redis what was cancelled: messages may have been lost. */
@@ -71,13 +73,13 @@ export class Leases implements Disposable {
   }
 
   holds(lane: Lane): boolean {
-    return this.#held.values().some((lease) => lease.lane === lane)
+    return this.#held.toArray().some((lease) => lease.lane === lane)
   }
 
   /** The leases run out by themselves. */
   [Symbol.dispose](): void {
     this.#timer[Symbol.dispose]()
-    this.#held.clear()
+    for (const lease of this.#held.toArray()) this.#held.delete(lease)
   }
 
   async #renew(): Promise<void> {
@@ -85,7 +87,7 @@ export class Leases implements Disposable {
   }
 
   #byLane(): Map<Lane, Lease[]> {
-    return Map.groupBy(this.#held, (lease) => lease.lane)
+    return Map.groupBy(this.#held.toArray(), (lease) => lease.lane)
   }
 
   async #checkLane(lane: Lane, leases: readonly Lease[]): Promise<void> {

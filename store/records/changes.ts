@@ -16,7 +16,7 @@ const MOST_PENDING = 10_000
 /** The newest records that are looked through when messages may have been lost. */
 const LOOKED_THROUGH = 10_000
 const PAGE = 100
-/** Records that changed so long before the last message was heard are looked at again: clocks differ. ms */
+/** What changed so long before the last message may not have been said by then: clocks differ, and messages take time. ms */
 const OVERLAP_MS = 10_000
 
 type FollowFilter = Pick<RecordFilter, 'function' | 'state' | 'trigger'>
@@ -100,7 +100,8 @@ class Follower implements AsyncIterable<InvocationRecord> {
   readonly #subscription: Disposable
   /** When messages may have been lost: since when, ms since the epoch. */
   #gapSince: number | undefined
-  #heardAt: number
+  /** No change before this time was missed, ms since the epoch. */
+  #knownUntil: number
   #wake = Promise.withResolvers<void>()
 
   constructor(filter: FollowFilter, signal: AbortSignal, context: ChangesContext) {
@@ -108,7 +109,7 @@ class Follower implements AsyncIterable<InvocationRecord> {
     this.#signal = signal
     this.#context = context
     this.#states = statesOf(filter)
-    this.#heardAt = context.clock.now()
+    this.#knownUntil = context.clock.now()
     this.#subscription = context.subscriptions.subscribe(context.keys.recordsChanged, {
       message: (text) => this.#hear(text),
       gap: () => this.#missed(),
@@ -135,7 +136,7 @@ class Follower implements AsyncIterable<InvocationRecord> {
   }
 
   #hear(text: string): void {
-    this.#heardAt = this.#context.clock.now()
+    this.#knownUntil = this.#context.clock.now() - OVERLAP_MS
     for (const change of parseChanges(text)) if (this.#wants(change)) this.#pending.add(change.id)
     if (this.#pending.size > MOST_PENDING) {
       this.#pending.clear()
@@ -145,7 +146,7 @@ class Follower implements AsyncIterable<InvocationRecord> {
   }
 
   #missed(): void {
-    this.#gapSince ??= this.#heardAt - OVERLAP_MS
+    this.#gapSince ??= this.#knownUntil
     this.#wake.resolve()
   }
 

@@ -1,6 +1,9 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import type { FunctionName, VersionNumber } from '#core/ids'
+import { parseSpec, retryPolicyOf } from '#core/spec'
+import { parseRedisUrl } from '#store/connect'
 import { openStore } from '#store/open'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
@@ -110,4 +113,22 @@ test('changes reach every process, and a lost connection is told as undefined', 
   await two.functions.deploy(sampleVersion('b'), 2)
   await eventually(() => heard.length === 5)
   expect(heard.at(-1)).toBe(NAME)
+})
+
+test('a version that was stored before a field of the spec existed has its default', async () => {
+  await using store = await open('old')
+  const { version } = await store.functions.deploy(sampleVersion('a'), 1_000)
+  const redis = new Redis(parseRedisUrl(server.url))
+  const stored = JSON.parse((await redis.hget('old:{fn:hello}:versions', '1'))!) as { spec: Record<string, unknown> }
+  const later = ['retryBackoff', 'retryDelayMs', 'retryMaxDelayMs', 'weight', 'asyncConcurrency', 'onFailure']
+  for (const field of later) delete stored.spec[field]
+  await redis.hset(
+    'old:{fn:hello}:versions',
+    '1',
+    JSON.stringify({ ...stored, spec: { ...stored.spec, maxAttempts: 9 } }),
+  )
+  redis.disconnect()
+  const found = (await store.functions.version(NAME, 1 as VersionNumber))!
+  expect(found).toEqual({ ...version, spec: { ...version.spec, maxAttempts: 9 } })
+  expect(retryPolicyOf(found.spec)).toEqual({ ...retryPolicyOf(parseSpec({}, 'js')), maxAttempts: 9 })
 })
