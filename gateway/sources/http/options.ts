@@ -10,7 +10,7 @@ export const FIELDS = {
   },
   secrets: {
     type: 'list',
-    pattern: /^[\x21-\x7e]{8,512}$/,
+    pattern: /^[\x20-\x7e]{8,512}$/,
     expected: 'a list of secrets of 8 to 512 printable ASCII characters',
     default: [],
     secret: true,

@@ -1,5 +1,5 @@
 // When a schedule is due, and what is to be done about what was missed. Pure: now is an argument.
-import { CronExpressionParser } from 'cron-parser'
+import { CronExpressionParser, type CronExpression } from 'cron-parser'
 
 import { parseDuration } from '#core/duration'
 
@@ -12,14 +12,27 @@ export const GRACE_MS = 30_000
 /** Most missed runs that are made up for. */
 export const MAX_CATCH_UP = 100
 const HALF_HOUR_MS = 1_800_000
+const MAX_GAP_MS = 6 * HALF_HOUR_MS
+/** Clocks are set back by less, everywhere and always. */
+const SET_BACK_MS = 3 * 3_600_000
 const FIRST_WINDOW_MS = 60_000
 
 /** The first time after `after`, ms since the epoch; undefined: there is none. */
 export function nextDue(when: When, after: number): number | undefined {
+  for (const time of timesAfter(when, after)) return time
+  return undefined
+}
+
+function* timesAfter(when: When, after: number): Generator<number> {
   const { every, at } = when
-  if (at !== '') return Date.parse(at) > after ? Date.parse(at) : undefined
   const interval = parseDuration(every)
-  return interval === undefined ? nextOfCron(when, after) : (Math.floor(after / interval) + 1) * interval
+  if (at !== '') {
+    if (Date.parse(at) > after) yield Date.parse(at)
+  } else if (interval === undefined) {
+    yield* timesOfCron(when, after)
+  } else {
+    for (let time = (Math.floor(after / interval) + 1) * interval; ; time += interval) yield time
+  }
 }
 
 /**
@@ -39,20 +52,44 @@ function newestDue(
   for (let windowMs = FIRST_WINDOW_MS; ; windowMs *= 4) {
     const from = Math.max(last, now - windowMs)
     const times: number[] = []
-    for (let time = nextDue(when, from); time !== undefined && time <= now; time = nextDue(when, time)) times.push(time)
+    for (const time of timesAfter(when, from)) {
+      if (time > now) break
+      times.push(time)
+    }
     if (times.length >= most || from === last) return times.slice(-most)
   }
 }
 
+/**
+ * Where the clocks were just set back, the parser must not begin among the hours that are there twice: it would take the
+ * second of two equal times for one that is still to come.
+ */
+function* timesOfCron(when: When, after: number): Generator<number> {
+  const before = after - SET_BACK_MS
+  const wasSetBack = offsetOf(when.timeZone, before) > offsetOf(when.timeZone, after)
+  const expression = parseAt(when, wasSetBack ? before : after)
+  for (;;) {
+    const time = expression.next().getTime()
+    if (time > after) yield time
+  }
+}
+
 /** The parser gives up at some changes of the clock (that of Lord Howe, of half an hour): then from after it. */
-function nextOfCron({ cron, timeZone }: When, after: number): number {
-  for (let from = after; ; from += HALF_HOUR_MS) {
+function parseAt({ cron, timeZone }: When, from: number): CronExpression {
+  for (let start = from; ; start += HALF_HOUR_MS) {
     try {
-      return CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(from) })
-        .next()
-        .getTime()
+      CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(start) }).next()
+      return CronExpressionParser.parse(cron, { tz: timeZone, currentDate: new Date(start) })
     } catch (error) {
-      if (from > after + 6 * HALF_HOUR_MS) throw error
+      if (start > from + MAX_GAP_MS) throw error
     }
   }
+}
+
+/** Minutes ahead of UTC. */
+function offsetOf(timeZone: string, at: number): number {
+  const format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' })
+  const name = format.formatToParts(at).find(({ type }) => type === 'timeZoneName')?.value ?? ''
+  const [, sign, hours, minutes] = /([+-])(\d+):(\d+)/.exec(name) ?? []
+  return (sign === '-' ? -1 : 1) * (Number(hours ?? 0) * 60 + Number(minutes ?? 0))
 }

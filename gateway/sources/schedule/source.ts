@@ -52,17 +52,15 @@ async function run(
     await state.set(String(time))
   }
   for (;;) {
-    const times = dueNow(options, position.last, clock.now())
+    const next = nextDue(options, position.last) ?? Infinity
+    while (clock.now() < next) await sleep(Math.min(LOOK_AGAIN_MS, next - clock.now()), signal, clock)
+    const now = clock.now()
+    const times = dueNow(options, position.last, now)
     for (const time of times) {
       await context.accept(eventOfTime(trigger, time, options.data))
       await dealtWith(time)
     }
-    // Queueing one may have taken so long that the next one is due.
-    if (times.length > 0) continue
-    const now = clock.now()
-    const next = nextDue(options, position.last) ?? Infinity
-    // It was missed, and is not to be made up for.
-    if (next <= now - GRACE_MS) await dealtWith(now - GRACE_MS)
-    else await sleep(Math.min(LOOK_AGAIN_MS, Math.max(1, next - now)), signal, clock)
+    // All were missed, and are not to be made up for.
+    if (times.length === 0) await dealtWith(now - GRACE_MS)
   }
 }
