@@ -33,13 +33,18 @@ export async function throughput(loader: Loader, url: string, connections: numbe
   return result.requests.average
 }
 
-/** One request after the other on one connection. */
+/** So that what takes long for a call does not take long to measure. */
+const LATENCY_LIMIT_MS = 4000
+
+/** One request after the other on one connection: as many, or what a few seconds have room for. */
 export async function latencies(url: string, count: number): Promise<{ p50Us: number; p99Us: number }> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   try {
-    for (let warm = 0; warm < count / 4; warm++) await get(url, agent)
+    const from = performance.now()
+    const within = (share: number): boolean => performance.now() - from < share * LATENCY_LIMIT_MS
+    for (let warm = 0; warm < count / 4 && within(0.25); warm++) await get(url, agent)
     const times: number[] = []
-    for (let index = 0; index < count; index++) times.push((await get(url, agent)) * 1000)
+    while (times.length < count && within(1)) times.push((await get(url, agent)) * 1000)
     return { p50Us: percentile(times, 0.5), p99Us: percentile(times, 0.99) }
   } finally {
     agent.destroy()

@@ -1,5 +1,6 @@
 // `npm run bench:peers`: the same two apps on Hearth and on what else can be installed, one at a time, in rounds.
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 
 import pc from 'picocolors'
 
@@ -15,6 +16,7 @@ import { type BenchResult, printTable, summarize, writeJson } from './result.ts'
 const PORT = 9400
 const CONNECTIONS = 32
 const LATENCY_CALLS = 1000
+const SLOW_SECONDS = 15
 const BASELINES = { hello: 'node:http', hono: 'node:http + hono' } as const
 
 interface Row {
@@ -23,24 +25,61 @@ interface Row {
   readonly isolation: string
   readonly rates: number[]
   readonly p50s: number[]
+  readonly p99s: number[]
   /** Starts it, measures it, ends it. */
   readonly round: (measure: (url: string) => Promise<void>) => Promise<void>
 }
 
-const HEARTH_FUNCTIONS = [
-  { runtime: 'node', driver: 'docker', isolation: 'container, shared by calls', spec: { concurrency: '64' } },
+interface HearthFunction {
+  readonly row: string
+  readonly driver: 'docker' | 'wasm'
+  readonly isolation: string
+  readonly type: string
+  readonly spec: Readonly<Record<string, string>>
+  /** Absent: the app's. */
+  readonly componentPath?: string
+}
+
+const JAVASCRIPT = 'text/javascript'
+const HEARTH_FUNCTIONS: readonly HearthFunction[] = [
   {
-    runtime: 'js',
+    row: 'hearth node',
+    driver: 'docker',
+    isolation: 'container, shared by calls',
+    type: JAVASCRIPT,
+    spec: { runtime: 'node', concurrency: '64' },
+  },
+  {
+    row: 'hearth js reset',
     driver: 'wasm',
     isolation: 'Wasm, memory restored per call',
-    spec: { instances: 'reset', concurrency: '16' },
+    type: JAVASCRIPT,
+    spec: { runtime: 'js', instances: 'reset', concurrency: '16' },
   },
   {
-    runtime: 'js',
+    row: 'hearth js warm',
     driver: 'wasm',
     isolation: 'Wasm, instance shared by calls',
-    spec: { instances: 'warm', concurrency: '16' },
+    type: JAVASCRIPT,
+    spec: { runtime: 'js', instances: 'warm', concurrency: '16' },
   },
+  {
+    row: 'hearth wasm',
+    driver: 'wasm',
+    isolation: 'Wasm, memory restored per call',
+    type: 'application/wasm',
+    spec: { runtime: 'wasm', concurrency: '16' },
+    componentPath: join(import.meta.dirname, '../functions/hello-wasm/main.wasm'),
+  },
+]
+
+/** Throughputs of the hello app, divided. */
+const GOALS = [
+  { of: 'hearth node', by: 'node:http', least: 0.6 },
+  { of: 'hearth node', by: 'workerd', least: 2 },
+  { of: 'hearth js reset', by: 'jco serve, isolate=instance', least: 50 },
+  { of: 'hearth js reset', by: 'jco serve, reuse', least: 3 },
+  { of: 'hearth js reset', by: 'node:http', least: 0.13 },
 ] as const
 
 async function main(options: ReturnType<typeof readPeerOptions>): Promise<void> {
@@ -58,25 +97,29 @@ async function main(options: ReturnType<typeof readPeerOptions>): Promise<void> 
     for (const row of rows) await row.round((url) => measure(row, url, loader, options.seconds))
     console.error(`peers: round ${round + 1} of ${options.runs}`)
   }
-  const results = rows.flatMap((row) => summarizeRow(row, rows))
+  const results = [...rows.flatMap((row) => summarizeRow(row, rows)), ...goals(rows)]
   printTable(results)
   if (options.json !== undefined) await writeJson(options.json, results)
 }
 
 async function measure(row: Row, url: string, loader: Loader, seconds: number): Promise<void> {
   await throughput(loader, url, CONNECTIONS, 1)
-  row.rates.push(await throughput(loader, url, CONNECTIONS, seconds))
-  row.p50s.push((await latencies(url, LATENCY_CALLS)).p50Us)
+  const rate = await throughput(loader, url, CONNECTIONS, seconds)
+  // The slowest ones may have answered nobody yet.
+  row.rates.push(rate > 0 ? rate : await throughput(loader, url, CONNECTIONS, SLOW_SECONDS))
+  const { p50Us, p99Us } = await latencies(url, LATENCY_CALLS)
+  row.p50s.push(p50Us)
+  row.p99s.push(p99Us)
 }
 
 function peerRow(peer: Peer, builds: Builds, port: number): Row {
   const url = `http://127.0.0.1:${port}/`
   return {
     ...peer,
-    rates: [],
-    p50s: [],
+    ...noFigures(),
     async round(measured) {
-      await using _peer = await startPeer(peer.command(port, builds), peer.cwd ?? builds.dir, url)
+      const launch = { command: peer.command(port, builds), cwd: peer.cwd ?? builds.dir, env: peer.env?.(builds) ?? {} }
+      await using _peer = await startPeer(launch, url)
       await measured(url)
     },
   }
@@ -84,18 +127,23 @@ function peerRow(peer: Peer, builds: Builds, port: number): Row {
 
 async function hearthRows(platform: Platform, builds: Builds): Promise<Row[]> {
   const drivers = await platform.drivers()
+  if (!drivers.includes('docker')) console.error(pc.yellow('peers: docker is off, so the container rows are left out'))
   const rows: Row[] = []
   for (const app of ['hello', 'hono'] as const) {
-    const code = await readFile(app === 'hello' ? builds.helloJs : builds.honoJs)
-    for (const { runtime, isolation, spec } of HEARTH_FUNCTIONS.filter((each) => drivers.includes(each.driver))) {
-      const name = ['instances' in spec ? spec.instances : 'node', app].join('-')
-      await platform.deploy(name, 'text/javascript', code, { runtime, ...spec })
+    for (const { row, driver, isolation, type, spec, componentPath } of HEARTH_FUNCTIONS) {
+      if (!drivers.includes(driver) || (app === 'hono' && componentPath !== undefined)) continue
+      const code = await readFile(componentPath ?? (app === 'hello' ? builds.helloJs : builds.honoJs))
+      const name = `${row}-${app}`.replaceAll(' ', '-')
+      await platform.deploy(name, type, code, spec)
       const url = `${platform.url}/fn/${name}`
-      rows.push({ name: `hearth ${runtime}`, app, isolation, rates: [], p50s: [], round: (measured) => measured(url) })
+      rows.push({ name: row, app, isolation, ...noFigures(), round: (measured) => measured(url) })
     }
   }
-  if (rows.length < 6) console.error(pc.yellow('peers: docker is off, so the container rows are left out'))
   return rows
+}
+
+function noFigures(): Pick<Row, 'rates' | 'p50s' | 'p99s'> {
+  return { rates: [], p50s: [], p99s: [] }
 }
 
 function summarizeRow(row: Row, rows: readonly Row[]): readonly BenchResult[] {
@@ -104,7 +152,19 @@ function summarizeRow(row: Row, rows: readonly Row[]): readonly BenchResult[] {
   return [
     summarize({ name: `${name} throughput`, unit: 'req/s' }, row.rates, baseline?.rates),
     summarize({ name: `${name} p50`, unit: 'µs' }, row.p50s, baseline?.p50s),
+    summarize({ name: `${name} p99`, unit: 'µs' }, row.p99s, baseline?.p99s),
   ]
+}
+
+function goals(rows: readonly Row[]): readonly BenchResult[] {
+  const hello = (name: string): Row | undefined => rows.find((row) => row.app === 'hello' && row.name === name)
+  return GOALS.flatMap(({ of, by, least }) => {
+    const [ours, theirs] = [hello(of), hello(by)]
+    if (ours === undefined || theirs === undefined) return []
+    return [
+      summarize({ name: `hello: ${of} / ${by}`, unit: 'req/s', aim: { of: 'ratio', least } }, ours.rates, theirs.rates),
+    ]
+  })
 }
 
 await main(optionsOf(readPeerOptions, PEERS_USAGE))

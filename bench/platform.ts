@@ -15,6 +15,7 @@ const SETTLE_LIMIT_MS = 60_000
 /** Generic sandboxes are made one after the other: the first is there in this time, and the next of a container in the step. */
 const STOCK_WAIT_MS = 5000
 const STOCK_STEP_MS = 500
+const LIST_PAGE = 1000
 
 export const NO_STEM_CELLS = { HEARTH_STEM_CELLS: 'off' }
 export const STEM_CELLS = { HEARTH_STEM_CELLS: 'auto' }
@@ -134,6 +135,11 @@ export class Platform implements AsyncDisposable {
     return counts
   }
 
+  /** All functions, by name. */
+  list(): Promise<readonly FunctionSummary[]> {
+    return listFunctions(this.url, this.#token)
+  }
+
   async json(method: string, path: string, type?: string, body?: string | Uint8Array): Promise<unknown> {
     const response = await fetch(`${this.url}${path}`, {
       method,
@@ -152,6 +158,31 @@ export class Platform implements AsyncDisposable {
     }
     await rm(this.#dataDir, { recursive: true, force: true })
   }
+}
+
+export interface FunctionSummary {
+  readonly function: string
+  readonly state: string
+}
+
+interface FunctionPage {
+  readonly functions: readonly FunctionSummary[]
+  readonly next?: string
+}
+
+/** All functions of a platform, by name. */
+export async function listFunctions(url: string, token: string): Promise<readonly FunctionSummary[]> {
+  const all: FunctionSummary[] = []
+  let cursor: string | undefined = ''
+  while (cursor !== undefined) {
+    const query = new URLSearchParams({ limit: String(LIST_PAGE), cursor }).toString()
+    const response = await fetch(`${url}/v1/functions?${query}`, { headers: { authorization: `Bearer ${token}` } })
+    if (!response.ok) throw new Error(`the list of functions answered ${response.status}: ${await response.text()}`)
+    const page = (await response.json()) as FunctionPage
+    all.push(...page.functions)
+    cursor = page.next
+  }
+  return all
 }
 
 async function ready(dataDir: string, child: ChildProcess): Promise<string> {

@@ -9,14 +9,17 @@ export interface Peer {
   /** Program and arguments, run in `cwd`. */
   readonly command: (port: number, builds: Builds) => readonly string[]
   readonly cwd?: string
+  /** Beside the environment of the benchmark. */
+  readonly env?: (builds: Builds) => Readonly<Record<string, string>>
 }
 
 /** Paths of what is made of the apps before anything is measured. */
 export interface Builds {
   readonly helloJs: string
   readonly honoJs: string
-  /** Exports wasi:http/incoming-handler, made by componentize-js (StarlingMonkey). */
+  /** They export wasi:http/incoming-handler, made by componentize-js (StarlingMonkey). */
   readonly helloComponent: string
+  readonly honoComponent: string
   /** A folder for generated configuration. */
   readonly dir: string
 }
@@ -27,8 +30,39 @@ const BIN = join(import.meta.dirname, 'node_modules/.bin')
 const NONE = 'none'
 const ISOLATE = 'V8 isolate, one process'
 
-function jcoServe(component: string, port: number, isolate: readonly string[]): readonly string[] {
-  return [NODE, join(BIN, 'jco'), 'serve', component, '--host', '127.0.0.1', '--port', String(port), ...isolate]
+type App = Peer['app']
+
+function functionsFramework(app: App): Peer {
+  return {
+    name: 'functions-framework',
+    app,
+    isolation: NONE,
+    command: (port) => [NODE, join(BIN, 'functions-framework'), `--target=${app}`, `--port=${port}`],
+    cwd: join(SERVERS, 'functions-framework'),
+    env: (builds) => (app === 'hono' ? { HONO_APP: builds.honoJs } : {}),
+  }
+}
+
+function serverlessOffline(app: App, folder: string): Peer {
+  return {
+    name: 'serverless-offline',
+    app,
+    isolation: 'worker thread',
+    command: (port) => [NODE, join(BIN, 'serverless'), 'offline', '--noPrependStageInUrl', '--httpPort', String(port), '--lambdaPort', String(port + 1000)],
+    cwd: join(SERVERS, folder),
+    env: (builds) => (app === 'hono' ? { HONO_APP: builds.honoJs } : {}),
+  }
+}
+
+function jcoServe(app: App, kept: 'reuse' | 'isolate=instance'): Peer {
+  const isolate = kept === 'reuse' ? [] : ['--isolate-requests', 'instance']
+  const component = (builds: Builds): string => (app === 'hello' ? builds.helloComponent : builds.honoComponent)
+  return {
+    name: `jco serve, ${kept}`,
+    app,
+    isolation: kept === 'reuse' ? 'Wasm, instance shared by calls' : 'Wasm, instance per call',
+    command: (port, builds) => [NODE, join(BIN, 'jco'), 'serve', component(builds), '--host', '127.0.0.1', '--port', String(port), ...isolate],
+  }
 }
 
 export const PEERS: readonly Peer[] = [
@@ -39,20 +73,8 @@ export const PEERS: readonly Peer[] = [
     command: (port) => [NODE, join(import.meta.dirname, '../baselines/node-http.mjs'), String(port)],
   },
   { name: 'fastify', app: 'hello', isolation: NONE, command: (port) => [NODE, join(SERVERS, 'fastify.mjs'), String(port)] },
-  {
-    name: 'functions-framework',
-    app: 'hello',
-    isolation: NONE,
-    command: (port) => [NODE, join(BIN, 'functions-framework'), '--target=hello', `--port=${port}`],
-    cwd: join(SERVERS, 'functions-framework'),
-  },
-  {
-    name: 'serverless-offline',
-    app: 'hello',
-    isolation: 'worker thread',
-    command: (port) => [NODE, join(BIN, 'serverless'), 'offline', '--noPrependStageInUrl', '--httpPort', String(port), '--lambdaPort', String(port + 1000)],
-    cwd: join(SERVERS, 'serverless'),
-  },
+  functionsFramework('hello'),
+  serverlessOffline('hello', 'serverless'),
   {
     name: 'workerd',
     app: 'hello',
@@ -65,18 +87,8 @@ export const PEERS: readonly Peer[] = [
     isolation: ISOLATE,
     command: (port, builds) => [NODE, join(SERVERS, 'miniflare.mjs'), String(port), builds.helloJs],
   },
-  {
-    name: 'jco serve, reuse',
-    app: 'hello',
-    isolation: 'Wasm, instance shared by calls',
-    command: (port, builds) => jcoServe(builds.helloComponent, port, []),
-  },
-  {
-    name: 'jco serve, isolate=instance',
-    app: 'hello',
-    isolation: 'Wasm, instance per call',
-    command: (port, builds) => jcoServe(builds.helloComponent, port, ['--isolate-requests', 'instance']),
-  },
+  jcoServe('hello', 'reuse'),
+  jcoServe('hello', 'isolate=instance'),
   {
     name: 'node:http + hono',
     app: 'hono',
@@ -95,4 +107,8 @@ export const PEERS: readonly Peer[] = [
     isolation: ISOLATE,
     command: (port, builds) => [NODE, join(SERVERS, 'miniflare.mjs'), String(port), builds.honoJs],
   },
+  functionsFramework('hono'),
+  serverlessOffline('hono', 'serverless-hono'),
+  jcoServe('hono', 'reuse'),
+  jcoServe('hono', 'isolate=instance'),
 ]

@@ -24,17 +24,26 @@ export async function prepare(): Promise<Builds & AsyncDisposable> {
     helloJs: join(dir, 'hello.mjs'),
     honoJs: join(dir, 'hono.mjs'),
     helloComponent: join(dir, 'hello.wasm'),
+    honoComponent: join(dir, 'hono.wasm'),
   }
   console.error('peers: building the apps')
   await bundle(join(HERE, 'apps/hello.js'), builds.helloJs)
   await bundle(join(HERE, 'apps/hono.ts'), builds.honoJs)
-  await run(process.execPath, [join(HERE, 'build-component.mjs'), join(HERE, 'apps/hello-wasi-http.js'), builds.helloComponent])
+  await component('hello-wasi-http', builds.helloComponent, dir)
+  await component('hono-wasi-http', builds.honoComponent, dir)
   for (const app of ['hello', 'hono']) await writeFile(join(dir, `${app}.capnp`), workerdConfig(`${app}.mjs`))
   return { ...builds, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) }
 }
 
 async function bundle(entry: string, outfile: string): Promise<void> {
-  await build({ entryPoints: [entry], outfile, bundle: true, format: 'esm', platform: 'browser', target: 'es2022' })
+  const target = { format: 'esm', platform: 'browser', target: 'es2022' } as const
+  await build({ ...target, entryPoints: [entry], outfile, bundle: true, external: ['wasi:*'] })
+}
+
+async function component(app: string, output: string, dir: string): Promise<void> {
+  const bundled = join(dir, `${app}.mjs`)
+  await bundle(join(HERE, `apps/${app}.js`), bundled)
+  await run(process.execPath, [join(HERE, 'build-component.mjs'), bundled, output])
 }
 
 function workerdConfig(module: string): string {

@@ -4,10 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const START_LIMIT_MS = 60_000
 
+export interface Launch {
+  /** Program and arguments. */
+  readonly command: readonly string[]
+  readonly cwd: string
+  /** Beside this process's own. */
+  readonly env: Readonly<Record<string, string>>
+}
+
 /** Resolves when it answers on the port. @throws when it does not within a minute */
-export async function startPeer(command: readonly string[], cwd: string, url: string): Promise<AsyncDisposable> {
+export async function startPeer({ command, cwd, env }: Launch, url: string): Promise<AsyncDisposable> {
   const [program, ...args] = command
-  const child = spawn(program!, args, { cwd, detached: true, stdio: 'ignore' })
+  const child = spawn(program!, args, { cwd, env: { ...process.env, ...env }, detached: true, stdio: 'ignore' })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const peer = {
     async [Symbol.asyncDispose]() {

@@ -118,7 +118,7 @@ async function deployAs({ functions }: Store, names: readonly FunctionName[]): P
 
 /** Lets the platform read all functions, as a dashboard does. */
 async function list(platform: Platform, count: number): Promise<void> {
-  const { functions } = (await platform.json('GET', '/v1/functions')) as { functions: readonly unknown[] }
+  const functions = await platform.list()
   if (functions.length !== count) throw new Error(`${count} functions were expected: ${functions.length} are listed`)
 }
 

@@ -17,7 +17,7 @@ import { replayUnit } from '../replay.ts'
 import { type Due, sendAll } from './caller.ts'
 import { DAY_MS, lastDay, type LiveApp } from './day.ts'
 import { openLive, TOKEN } from './open.ts'
-import { LIVE_POLICIES, type LivePolicy } from './policies.ts'
+import { LIVE_POLICIES, type LivePolicy, sentOf } from './policies.ts'
 import { Loaded } from './loaded.ts'
 import { type Measured, resultsOf } from './results.ts'
 import { scaledClock } from './scaled-clock.ts'
@@ -113,7 +113,7 @@ async function callAll(
   const cold = new Map(LIVE_POLICIES.map(({ name }) => [name, apps.map(() => 0)]))
   const calls = apps.flatMap(({ unit: { starts, durationMs } }, app) =>
     LIVE_POLICIES.flatMap((policy) =>
-      starts.slice(0, policy.mostCalls).map((at): Due => ({
+      sentOf(starts, policy).map((at): Due => ({
         at,
         url: `${platform.url}/fn/${nameOf(app, policy)}?ms=${(durationMs / scale).toFixed(3)}`,
         onAnswer: (start) => {
@@ -140,9 +140,9 @@ async function callAll(
 
 function sharesOf(cold: ReadonlyMap<string, readonly number[]>, apps: readonly LiveApp[]): Map<string, number[]> {
   return new Map(
-    LIVE_POLICIES.map(({ name, mostCalls }) => [
-      name,
-      apps.map(({ unit: { starts } }, app) => cold.get(name)![app]! / Math.min(mostCalls, starts.length)),
+    LIVE_POLICIES.map((policy) => [
+      policy.name,
+      apps.map(({ unit: { starts } }, app) => cold.get(policy.name)![app]! / sentOf(starts, policy).length),
     ]),
   )
 }
@@ -155,16 +155,16 @@ function simulated(
 ): Pick<Measured, 'virtualColdShares' | 'virtualWasted'> {
   const virtualColdShares = new Map<string, number[]>()
   const virtualWasted = new Map<string, number>()
-  for (const { name, policy, mostCalls } of LIVE_POLICIES) {
+  for (const each of LIVE_POLICIES) {
     const replayed = apps.map(({ unit, history }) =>
-      replayUnit({ ...unit, starts: unit.starts.slice(0, mostCalls) }, untilMs, policy, { history, atMs }),
+      replayUnit({ ...unit, starts: sentOf(unit.starts, each) }, untilMs, each.policy, { history, atMs }),
     )
     virtualColdShares.set(
-      name,
+      each.name,
       replayed.map(({ cold, calls }) => cold / calls),
     )
     virtualWasted.set(
-      name,
+      each.name,
       replayed.reduce((sum, { idleMs }, app) => sum + idleMs * apps[app]!.memoryMB, 0),
     )
   }

@@ -2,6 +2,7 @@
 // looks are random, so that no timer of the trace goes with them.
 import { type Clock, systemClock } from '#core/clock'
 
+import { listFunctions } from '../../platform.ts'
 import { seeded } from '../random.ts'
 import { TOKEN } from './open.ts'
 
@@ -59,9 +60,7 @@ export class Loaded implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const headers = { authorization: `Bearer ${TOKEN}` }
-    const response = await fetch(`${this.#url}/v1/functions`, { headers })
-    const { functions } = (await response.json()) as { functions: { function: string; state: string }[] }
+    const functions = await listFunctions(this.#url, TOKEN)
     if (functions.length !== this.#watched.size)
       throw new Error(`${this.#watched.size} functions were expected: ${functions.length} are listed`)
     const now = this.#clock.monotonic()

@@ -13,7 +13,7 @@ export interface LivePolicy {
   readonly spec: Readonly<Record<string, string>>
   /** The same for the replay in virtual time. */
   readonly policy: KeepAlivePolicy
-  /** Calls of an app that are sent: all, or so many from the start of the day. */
+  /** Calls of an app that are sent: all, or so many that are spread over the day. */
   readonly mostCalls: number
 }
 
@@ -36,3 +36,9 @@ export const LIVE_POLICIES: readonly LivePolicy[] = [
   },
   { name: 'learned', title: 'learned', spec: { keepAlive: 'auto' }, policy: hybridHistogram(), mostCalls: Infinity },
 ]
+
+/** Those of the calls that are sent. */
+export function sentOf(starts: readonly number[], { mostCalls }: Pick<LivePolicy, 'mostCalls'>): readonly number[] {
+  const step = Math.max(1, Math.ceil(starts.length / mostCalls))
+  return starts.filter((_, index) => index % step === 0)
+}

@@ -116,6 +116,6 @@ describe('generate()', () => {
       expect(app.callsPerDay).toBeLessThanOrEqual(48)
       if (app.callsPerDay < 48) expect(app).toEqual(whole.get(app.memoryMB))
     }
-    expect(cut.some(({ callsPerDay }) => callsPerDay === 48)).toBe(true)
+    expect(cut.some((app) => app.callsPerDay === 48)).toBe(true)
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { LIVE_POLICIES } from '#bench/trace/live/policies'
+import { LIVE_POLICIES, sentOf } from '#bench/trace/live/policies'
 import { resultsOf } from '#bench/trace/live/results'
 
 describe('resultsOf()', () => {
@@ -20,6 +20,14 @@ describe('resultsOf()', () => {
     expect(by.get('live wasted memory-time: learned / in virtual time')).toMatchObject({ value: 1, ratio: 0.5 })
     expect(by.get('live wasted memory-time: no keep-alive / in virtual time')).toMatchObject({ ratio: undefined })
     expect(by.get('live failed calls')).toMatchObject({ met: true })
+  })
+})
+
+describe('sentOf()', () => {
+  it('takes all, or some that are spread over the day', () => {
+    expect(sentOf([1, 2, 3], { mostCalls: Infinity })).toEqual([1, 2, 3])
+    expect(sentOf([1, 2, 3, 4, 5], { mostCalls: 2 })).toEqual([1, 4])
+    expect(sentOf([1, 2], { mostCalls: 24 })).toEqual([1, 2])
   })
 })
 
