@@ -11,6 +11,7 @@ import { followChanges } from './changes.ts'
 import { FunctionDirectory } from './directory.ts'
 import { errorResponder, handleUnknownRoutes } from './errors.ts'
 import type { Gateway, GatewayDeps, GatewayOptions } from './gateway.ts'
+import { Answers } from './invoke/answers.ts'
 import { RequestForwarder } from './invoke/headers.ts'
 import { SyncRecords } from './invoke/sync-records.ts'
 import { FUNCTION_PREFIX, originForm } from './invoke/target.ts'
@@ -71,6 +72,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     records: new SyncRecords(deps.records, options.syncRecordsPerS, deps.clock),
     running: new RunningRequests(deps.clock),
     forwarder: new RequestForwarder(options),
+    responses: { clock: deps.clock, answers: new Answers() },
     isAdmin: tokenCheck(options.adminToken),
   }
   const server = makeServer(options)

@@ -6,11 +6,17 @@ import { PlatformError } from '#core/errors'
 import type { Invocation, LogLine, ResponseHead, Start } from '#core/invocation'
 import type { InvocationSink } from '#core/invoker'
 
+import type { Answers } from './answers.ts'
 import { forwardResponse, headerOf } from './headers.ts'
 import type { SyncRecord } from './sync-records.ts'
 
-/** Longer bodies are not worth the copy. */
-const ONE_PIECE_BYTES = 16_384
+const NOTHING = new Uint8Array(0)
+
+/** What all responses of a gateway share. */
+export interface ResponseParts {
+  readonly clock: Clock
+  readonly answers: Answers
+}
 
 /** `streaming`: head sent, end not. `ended`: the client has all of it. `broken`: it cannot be continued. */
 type State = 'open' | 'streaming' | 'ended' | 'broken'
@@ -18,7 +24,7 @@ type State = 'open' | 'streaming' | 'ended' | 'broken'
 export class HttpResponse implements InvocationSink {
   readonly #res: ServerResponse
   readonly #invocation: Invocation
-  readonly #clock: Clock
+  readonly #parts: ResponseParts
   readonly #record: Pick<SyncRecord, 'log'>
   #state: State = 'open'
   #start: Start | undefined
@@ -31,10 +37,10 @@ export class HttpResponse implements InvocationSink {
   /** One wait for all chunks that come while the client does not read. */
   #draining: Promise<void> | undefined
 
-  constructor(res: ServerResponse, invocation: Invocation, clock: Clock, record: Pick<SyncRecord, 'log'>) {
+  constructor(res: ServerResponse, invocation: Invocation, parts: ResponseParts, record: Pick<SyncRecord, 'log'>) {
     this.#res = res
     this.#invocation = invocation
-    this.#clock = clock
+    this.#parts = parts
     this.#record = record
   }
 
@@ -67,7 +73,7 @@ export class HttpResponse implements InvocationSink {
 
   started(start: Start): void {
     this.#start = start
-    this.#ranFrom = this.#clock.monotonic()
+    this.#ranFrom = this.#parts.clock.monotonic()
   }
 
   head(head: ResponseHead, whole: Uint8Array | undefined): void {
@@ -125,7 +131,7 @@ export class HttpResponse implements InvocationSink {
   refused: PlatformError | undefined
 
   #sendWhole(head: ResponseHead, whole: Uint8Array): void {
-    const headers = this.platformHeaders(this.#clock.monotonic() - this.#ranFrom)
+    const headers = this.platformHeaders(this.#parts.clock.monotonic() - this.#ranFrom)
     forwardResponse(head.headers, headers)
     const empty = this.#bodiless()
     if (head.status !== 204 && head.status !== 304) {
@@ -135,8 +141,7 @@ export class HttpResponse implements InvocationSink {
     this.#res.writeHead(head.status, headers)
     this.#state = 'ended'
     this.#bytes = empty ? 0 : whole.length
-    if (empty) this.#res.end()
-    else endWhole(this.#res, whole)
+    this.#parts.answers.end(this.#res, empty ? NOTHING : whole)
   }
 
   #beginStream(head: ResponseHead): void {
@@ -167,19 +172,6 @@ export class HttpResponse implements InvocationSink {
     const detail = `the response of the function is not valid HTTP: ${(error as Error).message}`
     this.refused = new PlatformError('function-failed', { detail, cause: error })
   }
-}
-
-/**
- * As text of one byte a character a small body leaves in one piece with the head. That takes a tenth off what node:http
- * needs for such an answer.
- */
-function endWhole(res: ServerResponse, whole: Uint8Array): void {
-  if (whole.length > ONE_PIECE_BYTES) res.end(whole)
-  else res.end(asBuffer(whole).toString('latin1'), 'latin1')
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function contentLength(head: ResponseHead): number | undefined {

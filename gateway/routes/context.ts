@@ -5,6 +5,7 @@ import type { TokenCheck } from '../auth.ts'
 import type { FunctionDirectory } from '../directory.ts'
 import type { GatewayDeps, GatewayOptions } from '../gateway.ts'
 import type { RequestForwarder } from '../invoke/headers.ts'
+import type { ResponseParts } from '../invoke/http-response.ts'
 import type { SyncRecords } from '../invoke/sync-records.ts'
 import type { GatewayMetrics } from '../metrics.ts'
 import type { RunningRequests } from '../running.ts'
@@ -19,6 +20,7 @@ export interface GatewayContext {
   readonly triggers: Triggers
   readonly running: RunningRequests
   readonly forwarder: RequestForwarder
+  readonly responses: ResponseParts
   readonly isAdmin: TokenCheck
 }
 

@@ -118,7 +118,7 @@ class SyncCall {
     this.#incoming = incoming
     this.#invocation = invocation
     this.#record = context.records.begin(invocation)
-    this.#response = new HttpResponse(incoming.res, invocation, context.deps.clock, this.#record)
+    this.#response = new HttpResponse(incoming.res, invocation, context.responses, this.#record)
     this.#once = once
   }
 
