@@ -66,7 +66,7 @@ const HEARTH_FUNCTIONS: readonly HearthFunction[] = [
   {
     row: 'hearth wasm',
     driver: 'wasm',
-    isolation: 'Wasm, memory restored per call',
+    isolation: 'Wasm, instance per call',
     type: 'application/wasm',
     spec: { runtime: 'wasm', concurrency: '16' },
     componentPath: join(import.meta.dirname, '../functions/hello-wasm/main.wasm'),

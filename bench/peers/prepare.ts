@@ -14,7 +14,8 @@ const run = promisify(execFile)
 const HERE = import.meta.dirname
 
 export async function prepare(): Promise<Builds & AsyncDisposable> {
-  if (!existsSync(join(HERE, 'node_modules'))) {
+  // What npm writes last: an install that was cut short is done again.
+  if (!existsSync(join(HERE, 'node_modules/.package-lock.json'))) {
     console.error('peers: installing them into bench/peers (about 1 GB, some minutes)')
     await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: HERE })
   }

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest'
 
-import { missingEntries, type LockEntry } from '../../scripts/complete-lock.mjs'
+import { LOCK_PATHS, missingEntries, type LockEntry } from '../../scripts/complete-lock.mjs'
 import { textOf } from './sources.ts'
 
-describe('package-lock.json', () => {
-  const { packages } = JSON.parse(textOf('package-lock.json')) as { packages: Record<string, LockEntry> }
+describe.each(LOCK_PATHS)('%s', (path) => {
+  const { packages } = JSON.parse(textOf(path)) as { packages: Record<string, LockEntry> }
 
   it('has the optional packages of every platform, or "npm ci" refuses it (mend: node scripts/complete-lock.mjs)', () => {
     expect(Object.keys(missingEntries(packages))).toEqual([])
   })
 
   it('has the versions of package.json', () => {
-    const manifest = JSON.parse(textOf('package.json')) as Record<string, Record<string, string>>
+    const manifest = JSON.parse(textOf(path.replace('-lock', ''))) as Record<string, Record<string, string>>
     const wanted = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
     expect(wanted.filter(([name, version]) => packages[`node_modules/${name}`]?.version !== version)).toEqual([])
   })
@@ -34,9 +34,19 @@ describe('missingEntries()', () => {
   it('leaves alone what is there, nested too', () => {
     const packages = {
       'node_modules/a': { optionalDependencies: { b: '1.0.0', c: '1.0.0' } },
-      'node_modules/b': {},
+      'node_modules/b': { version: '1.0.0' },
       'node_modules/a/node_modules/c': {},
     }
     expect(missingEntries(packages)).toEqual({})
+  })
+
+  it('puts a version beside its owner where another one has the place of all', () => {
+    const packages = {
+      'node_modules/a': { optionalDependencies: { 'a-darwin-x64': '2.0.0', b: '^1.0.0' } },
+      'node_modules/a-darwin-x64': { version: '1.0.0' },
+      'node_modules/b': { version: '1.2.3' },
+    }
+    const added = { version: '2.0.0', cpu: ['x64'], os: ['darwin'], optional: true }
+    expect(missingEntries(packages)).toEqual({ 'node_modules/a/node_modules/a-darwin-x64': added })
   })
 })
