@@ -1,4 +1,5 @@
 // The only source of time. Everything that decides by time takes `now` as an argument; everything that waits takes a Clock.
+import type { StopSignal } from './stop-signal.ts'
 
 export interface Clock {
   /** ms since the epoch */
@@ -27,7 +28,7 @@ export const systemClock: Clock = {
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
-export function sleep(ms: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
+export function sleep(ms: number, signal: StopSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     const onAbort = (): void => {

@@ -1,4 +1,4 @@
-import type { Clock } from '#core/clock'
+import { type Clock, sleep } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { StopSignal } from '#core/stop-signal'
 
@@ -16,7 +16,7 @@ export async function insist<T>(step: () => Promise<T>, lost: StopSignal, clock:
       return await step()
     } catch (error) {
       if (!(error instanceof PlatformError) || error.code !== 'store-unavailable') throw error
-      await pause(pauseMs, lost, clock)
+      await sleep(pauseMs, lost, clock).catch(() => {})
     }
   }
 }
@@ -24,16 +24,4 @@ export async function insist<T>(step: () => Promise<T>, lost: StopSignal, clock:
 /** @throws PlatformError `conflict` when the lease is lost */
 export function checkHeld(lost: StopSignal): void {
   if (lost.aborted) throw new PlatformError('conflict', { detail: 'the lease of the invocation is lost' })
-}
-
-function pause(ms: number, lost: StopSignal, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const over = (): void => {
-      timer[Symbol.dispose]()
-      lost.removeEventListener('abort', over)
-      resolve()
-    }
-    const timer = clock.after(ms, over)
-    lost.addEventListener('abort', over)
-  })
 }

@@ -38,6 +38,8 @@ const MAX_TAKEOVERS = 10
 const LATER_MS = 5000
 /** The response to a batch is looked into up to this size, whatever a record keeps. */
 const BATCH_RESPONSE_BYTES = 1024 * 1024
+/** A run that is over by then is not written down as running: nobody would see it, and it costs as much as its end. */
+const SHOWN_AFTER_MS = 20
 /** The pool lets nothing wait for longer. */
 const LONGEST_WAIT_MS = 3_600_000
 /** Why a call that waits for room is stopped. */
@@ -90,10 +92,13 @@ export class AsyncRun {
     const letter = await this.#insist(() => deadLetters.get(invocation.function, invocation.id))
     if (letter === undefined) return false
     const { state, error, at } = letter
-    const attempts = (this.#found?.attempts ?? []).map((each) =>
+    const prior = (this.#found?.attempts ?? []).map((each) =>
       each.finishedAt === undefined ? { ...each, state, error, finishedAt: at } : each,
     )
-    const account = accountOf(this.#claim, letter.invocation, state, { prior: attempts })
+    // Of one that was over soon, the record may know nothing yet.
+    const last = { number: letter.attempts, startedAt: at, finishedAt: at, state, error }
+    const progress = prior.length < letter.attempts ? { prior, current: last } : { prior }
+    const account = accountOf(this.#claim, letter.invocation, state, progress)
     const record = { ...account, ...this.#input(letter.invocation), finishedAt: at, error }
     const version = await this.#insist(find)
     await settle(this.#claim, { invocation: letter.invocation, record, spec: version?.spec }, this.#options)
@@ -126,10 +131,12 @@ export class AsyncRun {
     let current: Attempt = { number, startedAt: clock.now(), state: 'running' }
     const call = this.#call(version)
     const signal = new StopSource()
-    using expiry = this.#expiry(signal)
+    using timers = new DisposableStack()
+    const expiry = timers.use(this.#expiry(signal))
     const onStart = (): void => {
       expiry[Symbol.dispose]()
-      records.write(accountOf(this.#claim, invocation, 'running', { prior, current }))
+      const write = (): void => records.write(accountOf(this.#claim, invocation, 'running', { prior, current }))
+      timers.use(clock.after(SHOWN_AFTER_MS, write))
     }
     const isBatch = (invocation.cause.events?.length ?? 0) > 1
     const maxBodyBytes = isBatch ? Math.max(maxResultBytes, BATCH_RESPONSE_BYTES) : maxResultBytes
@@ -146,6 +153,7 @@ export class AsyncRun {
     } catch (thrown) {
       result = { kind: 'refused', error: asPlatformError(thrown) }
     }
+    timers.dispose()
     this.#handover.ran()
     checkHeld(lost)
     if (signal.reason === EXPIRED) return this.#expire(version)

@@ -53,13 +53,13 @@ function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
 describe('the consumer', () => {
   test('runs what is queued, and the record tells its life', async () => {
     const { clock, lanes, records, submit, deployed } = consumerHouse()
-    const record = await submit(deployed('work'), '/log?text=x&n=1&ms=5')
+    const record = await submit(deployed('work'), '/log?text=x&n=1&ms=25')
     await clock.pass(50)
     expect(records.states).toEqual(['running', 'succeeded'])
     expect(record()).toMatchObject({
       state: 'succeeded',
       trigger: 'async',
-      attempts: [{ number: 1, state: 'succeeded', start: 'cold', timings: { runMs: 5 } }],
+      attempts: [{ number: 1, state: 'succeeded', start: 'cold', timings: { runMs: 25 } }],
       result: { status: 200, body: 'logged', bodyEncoding: 'utf8', bodyBytes: 6 },
     })
     expect(records.lines.map(({ text }) => text)).toEqual(['out x 0', 'err x 0'])
