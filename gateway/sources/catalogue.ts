@@ -1,8 +1,15 @@
 // All kinds of sources. A new one is one line here.
 import type { SourceKind } from '#core/trigger'
 
+import { eventsSource } from './events/source.ts'
+import { httpSource } from './http/source.ts'
+import { scheduleSource } from './schedule/source.ts'
 import type { EventSource } from './source.ts'
 
 export type SourceCatalogue = Readonly<Partial<Record<SourceKind, EventSource>>>
 
-export const SOURCES: SourceCatalogue = {}
+export const SOURCES: SourceCatalogue = {
+  schedule: scheduleSource,
+  http: httpSource,
+  events: eventsSource,
+}
