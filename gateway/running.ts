@@ -5,7 +5,7 @@ import type { Clock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { InvocationId } from '#core/ids'
 import { type Linked, LinkedList } from '#core/linked-list'
-import { StopSource } from '#core/stop-signal'
+import { type StopSignal, StopSource } from '#core/stop-signal'
 
 /** What is cancelled gets this long to answer before its connection is closed. */
 const CANCEL_GRACE_MS = 1000
@@ -107,6 +107,15 @@ export class RunningRequests {
       }
     })
   }
+}
+
+/** For what needs a whole AbortSignal. */
+export function abortSignalOf(stop: StopSignal): AbortSignal {
+  const controller = new AbortController()
+  const abort = (): void => controller.abort(stop.reason)
+  if (stop.aborted) abort()
+  else stop.addEventListener('abort', abort)
+  return controller.signal
 }
 
 export function shuttingDown(): PlatformError {

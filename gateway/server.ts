@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 
+import { AcceptGatherer } from './accept/gatherer.ts'
 import { tokenCheck, unauthorized } from './auth.ts'
 import { followChanges } from './changes.ts'
 import { FunctionDirectory } from './directory.ts'
@@ -34,10 +35,10 @@ import { handleInvoke } from './routes/invoke.ts'
 import { logRoutes } from './routes/logs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { replayRoute } from './routes/replay.ts'
-import { submitRoute } from './routes/submit.ts'
+import { handleSubmit, submitRoute, submitTarget } from './routes/submit.ts'
 import { triggerRoutes } from './routes/triggers.ts'
 import { versionRoutes } from './routes/versions.ts'
-import { RunningRequests, shuttingDown } from './running.ts'
+import { abortSignalOf, RunningRequests, shuttingDown } from './running.ts'
 import { SOURCES } from './sources/catalogue.ts'
 import { publish } from './triggers/bus.ts'
 import { Triggers } from './triggers/triggers.ts'
@@ -74,6 +75,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     forwarder: new RequestForwarder(options),
     responses: { clock: deps.clock, answers: new Answers() },
     isAdmin: tokenCheck(options.adminToken),
+    accepting: new AcceptGatherer(deps),
   }
   const server = makeServer(options)
   const following = followChanges(context)
@@ -93,8 +95,10 @@ function makeServer({ maxHeaders, maxHeaderBytes }: GatewayOptions): Server {
 function route(context: GatewayContext, app: FastifyInstance, req: IncomingMessage, res: ServerResponse): void {
   const url = originForm(req.url ?? '/')
   req.url = url
-  if (url.startsWith(FUNCTION_PREFIX)) handleInvoke(context, req, res)
-  else app.routing(req, res)
+  if (url.startsWith(FUNCTION_PREFIX)) return handleInvoke(context, req, res)
+  const submission = req.method === 'POST' ? submitTarget(url) : undefined
+  if (submission === undefined) app.routing(req, res)
+  else void handleSubmit(context, { req, res, ...submission })
 }
 
 async function makeApp(server: Server, context: GatewayContext): Promise<FastifyInstance> {
@@ -146,10 +150,7 @@ async function managementRoutes(app: FastifyInstance, context: GatewayContext): 
 function trackRequests(app: FastifyInstance, { running }: GatewayContext): void {
   app.decorateRequest('cancel')
   app.addHook('onRequest', async (request, { raw }) => {
-    const controller = new AbortController()
-    const { stop } = running.begin(raw)
-    stop.addEventListener('abort', () => controller.abort(stop.reason))
-    request.cancel = controller.signal
+    request.cancel = abortSignalOf(running.begin(raw).stop)
   })
 }
 

@@ -9,10 +9,11 @@ import type { InvocationId } from '#core/ids'
 import type { InvocationSink } from '#core/invoker'
 import type { StopSource } from '#core/stop-signal'
 
-import { chunksOf } from '../invoke/body.ts'
+import { wholeBody } from '../invoke/body.ts'
 import { fingerprintOf, functionScope, keyOf } from './fingerprint.ts'
 import type { KeyedRequest } from './fingerprint.ts'
 import { KeptResponse } from './kept-response.ts'
+import { abortSignalOf } from '../running.ts'
 import { keyReused } from './keyed-accept.ts'
 import { sendStored, storedProblem } from './replay.ts'
 
@@ -43,7 +44,8 @@ export async function callOnce(
 ): Promise<void> {
   const { req, res, version } = call
   const key = { scope: functionScope(version.function), key: keyOf(req) as string }
-  const body = await wholeBody(req, deps.maxRequestBytes)
+  const limit = deps.maxRequestBytes
+  const body = await wholeBody(req, limit, (bytes) => tooLarge(limit, bytes))
   const keyed: KeyedRequest = { key, fingerprint: fingerprintOf(req.method as string, req.url as string, body) }
   const found = await begin(deps.idempotency, keyed, call)
   switch (found.kind) {
@@ -120,17 +122,9 @@ async function begin(
 ): Promise<Exclude<Begun, { kind: 'running' }>> {
   const found = await idempotency.begin(key, fingerprint, id)
   if (found.kind !== 'running') return found
-  const left = new AbortController()
-  const leave = (): void => left.abort(stop.reason)
-  if (stop.aborted) leave()
-  stop.addEventListener('abort', leave)
-  try {
-    const settled = await idempotency.settled(key, fingerprint, id, left.signal)
-    if (settled.kind === 'running') throw new Error('a key is settled when it is no longer running')
-    return settled
-  } finally {
-    stop.removeEventListener('abort', leave)
-  }
+  const settled = await idempotency.settled(key, fingerprint, id, abortSignalOf(stop))
+  if (settled.kind === 'running') throw new Error('a key is settled when it is no longer running')
+  return settled
 }
 
 /** What a later try may not meet with any more. A cancelled call was to be undone, not to be kept. */
@@ -143,19 +137,6 @@ function notKept(id: InvocationId, why: string): PlatformError {
     detail: `the response of the first request is not kept: ${why}`,
     members: { invocation: id },
   })
-}
-
-async function wholeBody(req: IncomingMessage, limit: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  let bytes = Number(req.headers['content-length'] ?? 0)
-  if (bytes > limit) throw tooLarge(limit, bytes)
-  bytes = 0
-  for await (const chunk of chunksOf(req)) {
-    bytes += chunk.length
-    if (bytes > limit) throw tooLarge(limit, bytes)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
 }
 
 function tooLarge(limit: number, bytes: number): PlatformError {

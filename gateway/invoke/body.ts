@@ -49,6 +49,35 @@ async function* limited(req: IncomingMessage, limits: RequestLimits, stop: StopS
 }
 
 /**
+ * All of a body.
+ * @param tooLarge what to throw when it has more than `limit` bytes: at least so many
+ * @throws PlatformError `cancelled` when the client went away
+ */
+export function wholeBody(
+  req: IncomingMessage,
+  limit: number,
+  tooLarge: (bytes: number) => PlatformError,
+): Promise<Uint8Array> {
+  const declared = Number(req.headers['content-length'] ?? 0)
+  if (declared > limit) return Promise.reject(tooLarge(declared))
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = []
+    let bytes = 0
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes <= limit) {
+        chunks.push(chunk)
+      } else {
+        chunks = []
+        reject(tooLarge(bytes))
+      }
+    })
+    req.on('end', () => resolve(chunks.length < 2 ? (chunks[0] ?? EMPTY) : Buffer.concat(chunks)))
+    req.on('error', () => reject(clientGone()))
+  })
+}
+
+/**
  * A body as it comes, for those who read all of it before they begin.
  * @throws PlatformError `cancelled` when the client went away
  */

@@ -1,6 +1,7 @@
 // What the routes of a gateway share.
 import type { FastifyRequest } from 'fastify'
 
+import type { AcceptGatherer } from '../accept/gatherer.ts'
 import type { TokenCheck } from '../auth.ts'
 import type { FunctionDirectory } from '../directory.ts'
 import type { GatewayDeps, GatewayOptions } from '../gateway.ts'
@@ -22,6 +23,7 @@ export interface GatewayContext {
   readonly forwarder: RequestForwarder
   readonly responses: ResponseParts
   readonly isAdmin: TokenCheck
+  readonly accepting: AcceptGatherer
 }
 
 /** Nothing was parsed by fastify: every value is text, or a list of texts when it came more than once. */

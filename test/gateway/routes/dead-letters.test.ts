@@ -51,7 +51,7 @@ test('they are listed newest first, in pages, without what they were called with
   expect(letters[0]).not.toHaveProperty('input')
   const rest = await gateway.call('GET', `${LETTERS}?limit=3&cursor=${first.json.next as string}`)
   const listed = [...letters, ...(rest.json.deadLetters as Record<string, unknown>[])].map(({ id }) => id)
-  expect(listed.toSorted()).toEqual(ids.toSorted())
+  expect(new Set(listed)).toEqual(new Set(ids))
   expect(rest.json.next).toBeUndefined()
   expect((await gateway.call('GET', '/v1/functions/up')).json.lane).toMatchObject({ deadLetters: 5 })
 })
@@ -130,7 +130,7 @@ test('all at once, on the version that is named', async () => {
       return claim.invocation.cause.replayOf
     }),
   )
-  expect(causes.toSorted()).toEqual(ids.toSorted())
+  expect(new Set(causes)).toEqual(new Set(ids))
   expect((await gateway.call('POST', `${LETTERS}/redrive`)).json).toEqual({ redriven: 0, failed: 0, remaining: 0 })
 })
 

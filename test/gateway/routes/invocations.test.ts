@@ -8,63 +8,6 @@ function submit(gateway: Started, path: string, init: RequestInit = {}): Promise
   return fetch(url, { method: 'POST', ...init, headers: { ...AUTH, ...(init.headers as Record<string, string>) } })
 }
 
-test('a call for later is in its lane, with a record, before the 202', async () => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up', '?maxAttempts=5')
-  const response = await submit(gateway, 'up/invocations?path=/a%3Fb=1', {
-    body: 'later',
-    headers: { 'x-one': '1', 'content-type': 'text/plain' },
-  })
-  expect(response.status).toBe(202)
-  const accepted = (await response.json()) as { id: string }
-  expect(accepted).toMatchObject({ function: 'up', version: 1, state: 'queued' })
-  expect(response.headers.get('location')).toBe(`/v1/invocations/${accepted.id}`)
-  const [queued] = gateway.lanes.added
-  expect(queued).toMatchObject({ id: accepted.id, function: 'up', version: 1, retry: { maxAttempts: 5 } })
-  expect(queued?.request).toMatchObject({ method: 'POST', target: '/a?b=1', origin: gateway.url })
-  expect(Buffer.from(queued?.request.body ?? []).toString()).toBe('later')
-  expect(queued?.request.headers).toContainEqual(['x-one', '1'])
-  expect(queued?.request.headers.map(([name]) => name)).not.toContain('authorization')
-  const record = await fetch(`${gateway.url}/v1/invocations/${accepted.id}`, { headers: AUTH })
-  expect(await record.json()).toMatchObject({
-    id: accepted.id,
-    state: 'queued',
-    trigger: 'async',
-    request: { method: 'POST', target: '/a?b=1', bodyBytes: 5 },
-    attempts: [],
-  })
-})
-
-test('a function that is not there is a 404 before anything is queued', async () => {
-  await using gateway = await startGateway()
-  const response = await submit(gateway, 'nope/invocations', { body: 'x' })
-  expect(response.status).toBe(404)
-  expect(gateway.lanes.added).toEqual([])
-  expect(gateway.records.records.size).toBe(0)
-})
-
-test('an empty body is an empty body', async () => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up')
-  expect((await submit(gateway, 'up/invocations')).status).toBe(202)
-  expect(gateway.lanes.added[0]?.request).toMatchObject({ target: '/', body: new Uint8Array(0) })
-})
-
-test('a body over the limit of async calls is a 413 that names it', async () => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up')
-  const response = await submit(gateway, 'up/invocations', { body: Buffer.alloc(100_000) })
-  expect(response.status).toBe(413)
-  const detail = expect.stringContaining('HEARTH_MAX_ASYNC_BODY_BYTES') as string
-  expect(await response.json()).toMatchObject({ code: 'payload-too-large', limit: 65_536, detail })
-})
-
-test.for(['x', '/a b', '//\r\n', '/ä'])('the path %j is refused', async (path) => {
-  await using gateway = await startGateway()
-  await gateway.deploy('up')
-  expect((await submit(gateway, `up/invocations?path=${encodeURIComponent(path)}`)).status).toBe(400)
-})
-
 test('records are listed newest first, filtered, page by page', async () => {
   await using gateway = await startGateway()
   await gateway.deploy('a')

@@ -19,6 +19,67 @@ function submit({ url }: Started | OnRedis, query = '', init: RequestInit = {}):
   return fetch(`${url}${SUBMIT}${query}`, { method: 'POST', body: 'x', ...init, headers })
 }
 
+test('a call for later is in its lane, with a record, before the 202', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up', '?maxAttempts=5')
+  const response = await submit(gateway, '?path=/a%3Fb=1', {
+    body: 'later',
+    headers: { 'x-one': '1', 'content-type': 'text/plain' },
+  })
+  expect(response.status).toBe(202)
+  const accepted = (await response.json()) as { id: string }
+  expect(accepted).toMatchObject({ function: 'up', version: 1, state: 'queued' })
+  expect(response.headers.get('location')).toBe(`/v1/invocations/${accepted.id}`)
+  const [queued] = gateway.lanes.added
+  expect(queued).toMatchObject({ id: accepted.id, function: 'up', version: 1, retry: { maxAttempts: 5 } })
+  expect(queued?.request).toMatchObject({ method: 'POST', target: '/a?b=1', origin: gateway.url })
+  expect(Buffer.from(queued?.request.body ?? []).toString()).toBe('later')
+  expect(queued?.request.headers).toContainEqual(['x-one', '1'])
+  expect(queued?.request.headers.map(([name]) => name)).not.toContain('authorization')
+  const record = await fetch(`${gateway.url}/v1/invocations/${accepted.id}`, { headers: AUTH })
+  expect(await record.json()).toMatchObject({
+    id: accepted.id,
+    state: 'queued',
+    trigger: 'async',
+    request: { method: 'POST', target: '/a?b=1', bodyBytes: 5 },
+    attempts: [],
+  })
+})
+
+test('a function that is not there is a 404 before anything is queued', async () => {
+  await using gateway = await startGateway()
+  const response = await fetch(`${gateway.url}/v1/functions/nope/invocations`, {
+    method: 'POST',
+    headers: AUTH,
+    body: 'x',
+  })
+  expect(response.status).toBe(404)
+  expect(gateway.lanes.added).toEqual([])
+  expect(gateway.records.records.size).toBe(0)
+})
+
+test('an empty body is an empty body', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  expect((await submit(gateway, '', { body: '' })).status).toBe(202)
+  expect(gateway.lanes.added[0]?.request).toMatchObject({ target: '/', body: new Uint8Array(0) })
+})
+
+test('a body over the limit of async calls is a 413 that names it', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  const response = await submit(gateway, '', { body: Buffer.alloc(100_000) })
+  expect(response.status).toBe(413)
+  const detail = expect.stringContaining('HEARTH_MAX_ASYNC_BODY_BYTES') as string
+  expect(await response.json()).toMatchObject({ code: 'payload-too-large', limit: 65_536, detail })
+})
+
+test.for(['x', '/a b', '//\r\n', '/ä'])('the path %j is refused', async (path) => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  expect((await submit(gateway, `?path=${encodeURIComponent(path)}`)).status).toBe(400)
+})
+
 test('options in the query win over the spec', async () => {
   await using gateway = await startGateway()
   await gateway.deploy('up', '?maxAttempts=5&retryDelayMs=100&maxAgeMs=9000')
@@ -153,6 +214,51 @@ test('with a key, one that had begun by the time of the second request is not qu
   expect(accepted.status).toBe(202)
   expect(await accepted.json()).toMatchObject({ id: queued!.id })
   expect(gateway.lanes.added).toEqual([])
+})
+
+test.for([
+  ['/v1/functions/%75p/invocations', 202],
+  ['/v1/functions/up/invocations?', 202],
+  ['/v1/functions/UP/invocations', 400],
+  ['/v1/functions/nope/invocations', 404],
+  ['/v1/functions/up/invocations/', 404],
+  ['/v1/functions//invocations', 400],
+] as const)('POST %s is answered %i', async ([path, status]) => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  const response = await fetch(gateway.url + path, { method: 'POST', body: 'x', headers: AUTH })
+  expect(response.status).toBe(status)
+  expect(gateway.lanes.added).toHaveLength(status === 202 ? 1 : 0)
+})
+
+test('the token is wanted, and other methods are refused with what is allowed', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  for (const authorization of ['Bearer other', '']) {
+    const response = await submit(gateway, '', { headers: { authorization } })
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toContain('Bearer')
+  }
+  const get = await fetch(gateway.url + SUBMIT, { headers: AUTH })
+  expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
+  expect(gateway.lanes.added).toEqual([])
+})
+
+test('many at the same time go in together, each with its own answer', async () => {
+  await using gateway = await startOnRedis(redis.url, { prefix: 'together' })
+  await gateway.deploy('up')
+  const all = await Promise.all(
+    Array.from({ length: 100 }, async (_, index) => {
+      const response = await submit(gateway, `?path=/${index}`, { body: `body ${index}` })
+      return { index, status: response.status, ...((await response.json()) as { id: string }) }
+    }),
+  )
+  expect(new Set(all.map(({ id }) => id)).size).toBe(100)
+  for (const { index, id, status } of all) {
+    expect(status).toBe(202)
+    const { json } = await gateway.call('GET', `/v1/invocations/${id}`)
+    expect(json).toMatchObject({ request: { target: `/${index}`, bodyBytes: `body ${index}`.length } })
+  }
 })
 
 test('the same key with another body or other options is a 409', async () => {
