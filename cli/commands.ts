@@ -30,6 +30,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'List invocations, or show one with its logs',
     load: async () => (await import('./commands/invocations.ts')).invocations,
   },
+  triggers: {
+    summary: 'List triggers; show, make, switch or remove one',
+    load: async () => (await import('./commands/triggers.ts')).triggers,
+  },
+  events: {
+    summary: 'Publish events',
+    load: async () => (await import('./commands/events.ts')).events,
+  },
   open: {
     summary: 'Open a function or the API page in the browser',
     load: async () => (await import('./commands/open.ts')).open,

@@ -45,13 +45,14 @@ test('the same delivery twice is one invocation', async () => {
   expect(gateway.lanes.added).toHaveLength(2)
 })
 
+async function refused(request: Promise<Response>): Promise<unknown> {
+  const response = await request
+  return [response.status, ((await response.json()) as { code: string }).code]
+}
+
 test('one that is not signed, too large, or for nobody is refused', async () => {
   await using gateway = await startGateway({ maxAsyncBodyBytes: 1000 })
   const url = await hook(gateway)
-  const refused = async (request: Promise<Response>): Promise<unknown> => {
-    const response = await request
-    return [response.status, ((await response.json()) as { code: string }).code]
-  }
   expect(await refused(fetch(url, { method: 'POST', body: '{}' }))).toEqual([401, 'invalid-signature'])
   expect(await refused(fetch(url, { ...signed('{}'), body: '{ }' }))).toEqual([401, 'invalid-signature'])
   expect(await refused(fetch(url, signed('x'.repeat(1001))))).toEqual([413, 'payload-too-large'])
