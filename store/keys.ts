@@ -1,7 +1,8 @@
 // Names every key and channel that Hearth has in Redis. Reads and writes none of them.
 //
 // All names start with the prefix (default "hearth"). The braces are Redis Cluster hash tags: what one script or
-// transaction touches has one tag. {fn:<name>} is everything of one function.
+// transaction touches has one tag, except where one script for all that is written together saves most of the cost:
+// records/writer.ts, lanes/add.ts. {fn:<name>} is everything of one function.
 //
 //   hearth:functions                 SET   names of functions; may name one that is gone
 //   hearth:{fn:<name>}:fn            HASH  live, seq, digest, createdAt, updatedAt, calls (history); only seq outlives the function
@@ -71,7 +72,7 @@ export function keysWith(prefix: string) {
     deadLetters: (name: FunctionName) => `${prefix}:{fn:${name}}:dead:letters`,
     logs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs`,
     moreLogs: (name: FunctionName) => `${prefix}:{fn:${name}}:logs:more`,
-    /** The index of a function, of one state or all, or with undefined that of all functions. */
+    /** The index of a function, of one state or all, or with undefined that of all functions. The writer appends the state in Lua. */
     records: (name: FunctionName | undefined, state?: RecordState) =>
       `${prefix}:${name === undefined ? '{all}' : `{fn:${name}}`}:records${state === undefined ? '' : `:${state}`}`,
     recordedFunctions: `${prefix}:{all}:functions`,

@@ -37,8 +37,6 @@ const BATCH = 100
 
 interface OpenLane {
   readonly lane: Lane
-  /** Known to the sweep. */
-  known: Promise<void> | undefined
   limits: LaneLimits
   /** Monotonic ms when the limits were last written. */
   limitedAt: number
@@ -88,12 +86,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     const waiting = (name: LaneName): Promise<number> => this.#opened(name).lane.waiting()
     this.#doorbell = new Doorbell({ redis, keys, clock, sweepMs: settings.sweepMs, waiting })
     this.#leases = new Leases(settings.leaseMs, clock)
-    this.#adder = new Adder({
-      redis,
-      now: () => clock.now(),
-      onSend: (name) => this.#makeKnown(name),
-      onSent: (names) => this.#doorbell.ringNow(names),
-    })
+    this.#adder = new Adder({ redis, keys, sweepMs: settings.sweepMs, now: () => clock.now() })
     this.#cancellations = subscriptions.subscribe(keys.cancelled, {
       message: (id) => this.#leases.cancel(id),
       gap: () => void this.#leases.checkCancelled(),
@@ -230,21 +223,6 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     this.#open.clear()
   }
 
-  /** The sweep must know the lane before it has its first job, or a crash right after the add could hide it. */
-  #makeKnown(name: LaneName): Promise<void> {
-    const open = this.#opened(name)
-    open.known ??= this.#addToSweep(name).catch((error) => {
-      open.known = undefined
-      throw error
-    })
-    return open.known
-  }
-
-  async #addToSweep(name: LaneName): Promise<void> {
-    const { keys, settings } = this.#context
-    await guard(this.#redis.zadd(keys.due, 'NX', this.#clock.now() + settings.sweepMs, name))
-  }
-
   /** One that waits may be taken now that another one is done. Without limits nothing waits for that. */
   async #ringIfLimited(name: LaneName): Promise<void> {
     const open = this.#open.get(name)
@@ -264,7 +242,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     let open = this.#open.get(name)
     if (open === undefined) {
       const lane = new Lane(name, this.#laneContext)
-      open = { lane, known: undefined, limits: UNLIMITED, limitedAt: Number.NEGATIVE_INFINITY, usedAt: now }
+      open = { lane, limits: UNLIMITED, limitedAt: Number.NEGATIVE_INFINITY, usedAt: now }
       this.#open.set(name, open)
     }
     open.usedAt = now

@@ -76,12 +76,6 @@ export class Doorbell implements Disposable {
     setImmediate(() => void this.#flush())
   }
 
-  /** As `ring`, and in this turn: right behind the commands that were sent before. */
-  ringNow(names: readonly LaneName[]): void {
-    for (const name of names) this.#ringing.add(name)
-    void this.#flush()
-  }
-
   /** Rings at a time, ms since the epoch; the sweep does it when this process is gone by then. */
   ringAt(name: LaneName, at: number): void {
     const { clock, sweepMs } = this.#context

@@ -2,14 +2,15 @@
 import type { Redis } from 'ioredis'
 
 import type { Clock } from '#core/clock'
-import type { FunctionName, InvocationId, TriggerName } from '#core/ids'
+import type { InvocationId, TriggerName } from '#core/ids'
 import type { InvocationRecord, RecordFilter, RecordState } from '#core/record'
 
 import { guard } from '../connect.ts'
 import type { Keys } from '../keys.ts'
 import type { Subscriptions } from '../subscriptions.ts'
+import { type Change, parseChanges } from './change.ts'
 import { type Listing, matches, statesOf, withoutInput } from './listing.ts'
-import { decodeRecord, isFinal, STATE_LETTERS, stateOfLetter } from './precedence.ts'
+import { decodeRecord } from './precedence.ts'
 
 /** Ids of one follower that wait to be read; with more, it looks through the newest records instead. */
 const MOST_PENDING = 10_000
@@ -20,45 +21,6 @@ const PAGE = 100
 const OVERLAP_MS = 10_000
 
 type FollowFilter = Pick<RecordFilter, 'function' | 'state' | 'trigger'>
-
-interface Change {
-  readonly id: InvocationId
-  readonly state: RecordState
-  readonly function: FunctionName
-  readonly trigger: TriggerName | undefined
-}
-
-/** What is published about records: one line each. */
-export function changesText(records: readonly InvocationRecord[]): string {
-  return records
-    .map((record) => `${STATE_LETTERS[record.state]}${record.id}${record.function} ${record.cause?.trigger ?? ''}`)
-    .join('\n')
-}
-
-export function* parseChanges(text: string): Iterable<Change> {
-  for (const line of text.split('\n')) {
-    const state = stateOfLetter(line[0] ?? '')
-    const space = line.indexOf(' ', 37)
-    if (state === undefined || space < 0) continue
-    const trigger = line.slice(space + 1)
-    yield {
-      id: line.slice(1, 37) as InvocationId,
-      state,
-      function: line.slice(37, space) as FunctionName,
-      trigger: trigger === '' ? undefined : (trigger as TriggerName),
-    }
-  }
-}
-
-/** By trigger, the ids of those that are final. */
-export function settledByTrigger(records: readonly InvocationRecord[]): Map<TriggerName, InvocationId[]> {
-  const settled = new Map<TriggerName, InvocationId[]>()
-  for (const { id, cause, state } of records) {
-    if (cause?.trigger === undefined || !isFinal(state)) continue
-    settled.set(cause.trigger, [...(settled.get(cause.trigger) ?? []), id])
-  }
-  return settled
-}
 
 interface ChangesContext {
   readonly redis: Redis

@@ -1,4 +1,4 @@
-// Which of two accounts of one invocation stands. The same rule runs in Lua (SAVE in writer.ts): keep them in step.
+// Which of two accounts of one invocation stands. The same rule runs in Lua (WRITE in writer.ts): keep them in step.
 import type { InvocationRecord, RecordState } from '#core/record'
 
 /** One letter per state; final states are capitals. What a record in Redis begins with, so that Lua need not parse it. */

@@ -6,6 +6,7 @@ import { type InvocationRecord, RECORD_STATES } from '#core/record'
 
 import { guard } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
+import { runScript, script } from '../script.ts'
 import type { StoreSettings } from '../settings.ts'
 import { isIndexed } from './precedence.ts'
 import { run } from '../pipeline.ts'
@@ -18,6 +19,15 @@ const PRUNE_MS = 60_000
 const INDEXED = RECORD_STATES.filter((state) => isIndexed(state) && state !== 'queued')
 /** An index of what is queued is kept so much longer than records are. */
 const LONGEST_DELAY_MS = 366 * 24 * 3_600_000
+
+const EXPIRE = script(`
+  local count, oldest, ttl, longTtl = unpack(ARGV)
+  for n, key in ipairs(KEYS) do
+    local isIndex = n <= tonumber(count)
+    if isIndex then redis.call('ZREMRANGEBYLEX', key, '-', oldest) end
+    redis.call('PEXPIRE', key, isIndex and ttl or longTtl)
+  end
+  return redis.call('ZCARD', KEYS[1])`)
 
 interface Progress {
   written: number
@@ -43,26 +53,20 @@ export class Retention {
   async prune(records: readonly InvocationRecord[], now: number): Promise<void> {
     if (records.length === 0) return
     const all = this.#keys.records(undefined)
-    if (this.#isDue(all, records.length, now)) {
-      await this.#expire([all], now)
-      await this.#keepQueued(this.#keys.recordedFunctions)
-    }
+    if (this.#isDue(all, records.length, now)) await this.#expire([all], [this.#keys.recordedFunctions], now)
     for (const [name, count] of countBy(records, (record) => record.function)) {
       const index = this.#keys.records(name)
       if (!this.#isDue(index, count, now)) continue
       const byState = INDEXED.map((state) => this.#keys.records(name, state))
-      await this.#expire([index, ...byState], now)
-      await guard(
-        this.#redis.pexpire(this.#keys.records(name, 'queued'), this.#settings.retentionMs + LONGEST_DELAY_MS),
-      )
-      await this.#cut(name, byState)
+      const excess = await this.#expire([index, ...byState], [this.#keys.records(name, 'queued')], now)
+      if (excess > 0) await this.#cut(name, byState, excess)
     }
     for (const [trigger, count] of countBy(records, (record) => record.cause?.trigger)) {
       const index = this.#keys.recordsOfTrigger(trigger)
       if (!this.#isDue(index, count, now)) continue
-      await this.#expire([index], now)
+      const excess = await this.#expire([index], [], now)
       // The records stay with their functions.
-      await guard(this.#redis.zremrangebyrank(index, 0, -1 - this.#settings.recordsPerFunction))
+      if (excess > 0) await guard(this.#redis.zremrangebyrank(index, 0, excess - 1))
     }
   }
 
@@ -76,27 +80,23 @@ export class Retention {
     return true
   }
 
-  /** Takes ids whose records have expired out of indexes. The indexes themselves expire when unused. */
-  async #expire(indexes: readonly string[], now: number): Promise<void> {
-    const pipeline = this.#redis.pipeline()
-    const oldest = idFloor(now - this.#settings.retentionMs)
-    for (const index of indexes) {
-      pipeline.zremrangebylex(index, '-', `(${oldest}`)
-      // Twice: what was written until the next look must not lose its index early.
-      pipeline.pexpire(index, this.#settings.retentionMs + 2 * PRUNE_MS)
-    }
-    await run(pipeline)
+  /**
+   * Takes ids whose records have expired out of indexes. Indexes that are not written to for long expire as a whole.
+   * @param kept keys of which nothing is taken, and that expire later
+   * @returns how many the first index has too many
+   */
+  async #expire(indexes: readonly string[], kept: readonly string[], now: number): Promise<number> {
+    const { retentionMs, recordsPerFunction } = this.#settings
+    // Twice: what was written until the next look must not lose its index early.
+    const [ttl, longTtl] = [retentionMs + 2 * PRUNE_MS, retentionMs + LONGEST_DELAY_MS]
+    const args = [indexes.length, `(${idFloor(now - retentionMs)}`, ttl, longTtl]
+    const left = (await runScript(this.#redis, EXPIRE, [...indexes, ...kept], args)) as number
+    return left - recordsPerFunction
   }
 
-  async #keepQueued(key: string): Promise<void> {
-    await guard(this.#redis.pexpire(key, this.#settings.retentionMs + LONGEST_DELAY_MS))
-  }
-
-  /** Removes the oldest records of a function beyond the most it may have. */
-  async #cut(name: FunctionName, byState: readonly string[]): Promise<void> {
-    const excess = (await this.#redis.zcard(this.#keys.records(name))) - this.#settings.recordsPerFunction
-    if (excess <= 0) return
-    const popped = await this.#redis.zpopmin(this.#keys.records(name), Math.min(excess, 5_000))
+  /** Removes the oldest records of a function. */
+  async #cut(name: FunctionName, byState: readonly string[], excess: number): Promise<void> {
+    const popped = await guard(this.#redis.zpopmin(this.#keys.records(name), Math.min(excess, 5_000)))
     const ids = popped.filter((_, index) => index % 2 === 0) as InvocationId[]
     if (ids.length === 0) return
     const pipeline = this.#redis.pipeline()

@@ -1,52 +1,81 @@
 // Writes batches of records and log lines. Keeps nothing in memory and decides nothing about what is dropped.
-import type { ChainableCommander, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 
-import type { InvocationId } from '#core/ids'
 import type { InvocationRecord, RecordState, StoredLogLine } from '#core/record'
 
-import { type Keys, shardOf } from '../keys.ts'
+import type { Keys } from '../keys.ts'
 import { run } from '../pipeline.ts'
-import { runScript, type Script, script } from '../script.ts'
+import { runScript, script } from '../script.ts'
 import type { StoreSettings } from '../settings.ts'
 import type { Batch } from './buffer.ts'
-import { changesText, settledByTrigger } from './changes.ts'
-import { encodeRecord, isIndexed, stateOfLetter } from './precedence.ts'
+import { changeLine } from './change.ts'
+import { encodeRecord, isFinal, isIndexed, STATE_LETTERS } from './precedence.ts'
+
+/** What one script writes at most: Redis serves nobody else meanwhile. */
+const MOST_RECORDS = 256
+const MOST_CHARS = 1024 * 1024
+const ARGS_PER_RECORD = 5
+const ID_LENGTH = 36
 
 /**
- * Saves records unless what is there stands (precedence.ts). Returns for each the letter of the state before, "" for
- * none, "-" when it was refused.
+ * Saves records unless what is there stands (precedence.ts), puts them into the lists and says so, in one step: a
+ * record that is there is in its lists. The lists get all of a batch with one command each.
+ *
+ * KEYS: the index of all functions, their names; then of each record its own and the index of its function.
+ * ARGV: the channel of changes; then of each record its value, how long it is kept, its line for the channel, the
+ * index of its trigger and the channel of what settled of it, or "".
  */
-const SAVE = script(`
-  local before = {}
-  for i, key in ipairs(KEYS) do
-    local value = ARGV[2 * i - 1]
-    local state, attempts = string.match(redis.call('GETRANGE', key, 0, 11), '^(%a)(%d+):')
-    local newState, newAttempts = string.match(value, '^(%a)(%d+):')
-    local final = state and string.match(state, '%u') and not string.match(newState, '%u')
-    if final or (attempts and tonumber(newAttempts) < tonumber(attempts)) then
-      before[i] = '-'
-    else
-      redis.call('SET', key, value, 'PX', ARGV[2 * i])
-      before[i] = state or ''
+const WRITE = script(`
+  local listed = {${listedStates()}}
+  local added, removed, settled, lines, names = {}, {}, {}, {}, {}
+  local function push(lists, key, ...)
+    local list = lists[key]
+    if not list then list = {} lists[key] = list end
+    for n = 1, select('#', ...) do list[#list + 1] = select(n, ...) end
+  end
+  for n = 1, (#KEYS - 2) / 2 do
+    local key, index = KEYS[2 * n + 1], KEYS[2 * n + 2]
+    local value, keptMs, line, trigger, channel = unpack(ARGV, ${ARGS_PER_RECORD} * (n - 1) + 2, ${ARGS_PER_RECORD} * n + 1)
+    local state, attempts = string.match(value, '^(%a)(%d+):')
+    local before
+    local isNew = state == 'q' and attempts == '0' and redis.call('SET', key, value, 'PX', keptMs, 'NX')
+    local stands = false
+    if not isNew then
+      local current
+      before, current = string.match(redis.call('GETRANGE', key, 0, 11), '^(%a)(%d+):')
+      local isOver = before and string.match(before, '%u') and not string.match(state, '%u')
+      stands = isOver or (current and tonumber(attempts) < tonumber(current))
+      if not stands then redis.call('SET', key, value, 'PX', keptMs) end
+    end
+    if not stands then
+      local id = string.sub(line, 2, ${ID_LENGTH + 1})
+      if listed[state] then push(added, index .. listed[state], 0, id) end
+      if state ~= 'q' then
+        push(added, KEYS[1], 0, id)
+        push(added, index, 0, id)
+      end
+      if before and before ~= state and listed[before] then push(removed, index .. listed[before], id) end
+      if trigger ~= '' then push(added, trigger, 0, id) end
+      if channel ~= '' then push(settled, channel, id) end
+      names[string.match(line, '^[^ ]+', ${ID_LENGTH + 2})] = true
+      lines[#lines + 1] = line
     end
   end
-  return before`)
-const REFUSED = '-'
-/** Writes records that are most likely new. Returns the positions of those that are not, which stay as they are. */
-const CREATE = script(`
-  local known = {}
-  for i, key in ipairs(KEYS) do
-    if not redis.call('SET', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i], 'NX') then known[#known + 1] = i end
-  end
-  return known`)
-
-interface Entry {
-  readonly record: InvocationRecord
-  /** The state that it had; undefined: it was not there. */
-  readonly before: RecordState | undefined
-}
+  if #lines == 0 then return 0 end
+  for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
+  for key, ids in pairs(removed) do redis.call('ZREM', key, unpack(ids)) end
+  for name in pairs(names) do redis.call('SADD', KEYS[2], name) end
+  for channel, ids in pairs(settled) do redis.call('PUBLISH', channel, table.concat(ids, ' ')) end
+  redis.call('PUBLISH', ARGV[1], table.concat(lines, '\\n'))
+  return #lines`)
 
 type WriterSettings = Pick<StoreSettings, 'retentionMs' | 'logLinesPerFunction' | 'logLinesPerInvocation'>
+
+interface Part {
+  readonly keys: string[]
+  readonly args: (string | number)[]
+  chars: number
+}
 
 export class RecordWriter {
   readonly #redis: Redis
@@ -64,41 +93,32 @@ export class RecordWriter {
    * @throws PlatformError `store-unavailable`
    */
   async write({ records, lines }: Batch): Promise<void> {
-    const [fresh, others] = [records.filter(isFresh), records.filter((record) => !isFresh(record))]
-    const [known] = await Promise.all([this.#create(fresh), this.#update(others), this.#append(lines)])
-    // It was there already. Its place among the queued ones is wrong if it is no longer queued; a list puts that right.
-    await this.#update(known)
+    const parts = this.#partsOf(records)
+    await Promise.all([
+      ...parts.map(({ keys, args }) => runScript(this.#redis, WRITE, keys, args)),
+      this.#append(lines),
+    ])
   }
 
-  /** All in one go, as if none were there already. Returns those that are. */
-  async #create(records: readonly InvocationRecord[]): Promise<readonly InvocationRecord[]> {
-    const existing = this.#byShard(CREATE, records)
-    const entries = records.map((record) => ({ record, before: undefined }))
-    const [known] = await Promise.all([existing, this.#index(entries)])
-    return known.flatMap(([shard, positions]) => (positions as number[]).map((position) => shard[position - 1]!))
-  }
-
-  async #update(records: readonly InvocationRecord[]): Promise<void> {
-    const entries: Entry[] = []
-    for (const [shard, letters] of await this.#byShard(SAVE, records)) {
-      for (const [position, record] of shard.entries()) {
-        const letter = (letters as string[])[position] ?? REFUSED
-        if (letter !== REFUSED) entries.push({ record, before: stateOfLetter(letter) })
+  #partsOf(records: readonly InvocationRecord[]): Part[] {
+    const parts: Part[] = []
+    for (const record of records) {
+      const value = encodeRecord(record)
+      let part = parts.at(-1)
+      const isFull = part !== undefined && part.keys.length >= 2 * MOST_RECORDS
+      if (part === undefined || isFull || part.chars + value.length > MOST_CHARS) {
+        const keys = [this.#keys.records(undefined), this.#keys.recordedFunctions]
+        part = { keys, args: [this.#keys.recordsChanged], chars: 0 }
+        parts.push(part)
       }
+      const trigger = record.cause?.trigger
+      const index = trigger === undefined ? '' : this.#keys.recordsOfTrigger(trigger)
+      const settled = trigger === undefined || !isFinal(record.state) ? '' : this.#keys.settled(trigger)
+      part.keys.push(this.#keys.record(record.id), this.#keys.records(record.function))
+      part.args.push(value, this.#keptMs(record), changeLine(record), index, settled)
+      part.chars += value.length
     }
-    await this.#index(entries)
-  }
-
-  /** Runs a script for the records of each slot; its replies with what they are about. */
-  #byShard(what: Script, records: readonly InvocationRecord[]): Promise<(readonly [InvocationRecord[], unknown])[]> {
-    const shards = [...Map.groupBy(records, (record) => shardOf(record.id)).values()]
-    return Promise.all(
-      shards.map(async (shard) => {
-        const keys = shard.map((record) => this.#keys.record(record.id))
-        const args = shard.flatMap((record) => [encodeRecord(record), this.#keptMs(record)])
-        return [shard, await runScript(this.#redis, what, keys, args)] as const
-      }),
-    )
+    return parts
   }
 
   /** One that is to run later is kept until then, and as long again as all others. */
@@ -107,40 +127,9 @@ export class RecordWriter {
     return state === 'queued' ? retentionMs + Math.max(0, notBefore - acceptedAt) : retentionMs
   }
 
-  /** Adds even what is there already: the batch may be a repetition after a crash between the two steps. */
-  async #index(entries: readonly Entry[]): Promise<void> {
-    if (entries.length === 0) return
-    const added = new Map<string, InvocationId[]>()
-    const removed = new Map<string, InvocationId[]>()
-    for (const { record, before } of entries) {
-      const { id, function: name, state, cause } = record
-      if (isIndexed(state)) push(added, this.#keys.records(name, state), id)
-      if (state !== 'queued') {
-        push(added, this.#keys.records(undefined), id)
-        push(added, this.#keys.records(name), id)
-      }
-      if (cause?.trigger !== undefined) push(added, this.#keys.recordsOfTrigger(cause.trigger), id)
-      if (before !== undefined && before !== state && isIndexed(before)) {
-        push(removed, this.#keys.records(name, before), id)
-      }
-    }
-    const pipeline = this.#redis.pipeline()
-    for (const [key, ids] of added) pipeline.zadd(key, ...ids.flatMap((id) => ['0', id]))
-    for (const [key, ids] of removed) pipeline.zrem(key, ...ids)
-    const records = entries.map(({ record }) => record)
-    pipeline.sadd(this.#keys.recordedFunctions, ...new Set(records.map((record) => record.function)))
-    this.#announce(pipeline, records)
-    await run(pipeline)
-  }
-
-  #announce(pipeline: ChainableCommander, records: readonly InvocationRecord[]): void {
-    pipeline.publish(this.#keys.recordsChanged, changesText(records))
-    for (const [trigger, ids] of settledByTrigger(records)) pipeline.publish(this.#keys.settled(trigger), ids.join(' '))
-  }
-
   async #append(lines: readonly StoredLogLine[]): Promise<void> {
-    const pipeline = this.#redis.pipeline()
     const { retentionMs, logLinesPerFunction, logLinesPerInvocation } = this.#settings
+    const pipeline = this.#redis.pipeline()
     for (const [id, own] of Map.groupBy(lines, (line) => line.invocation)) {
       const key = this.#keys.log(id)
       pipeline.rpush(key, ...own.map((line) => JSON.stringify(line)))
@@ -157,13 +146,8 @@ export class RecordWriter {
   }
 }
 
-function push(ids: Map<string, InvocationId[]>, key: string, id: InvocationId): void {
-  const known = ids.get(key)
-  if (known === undefined) ids.set(key, [id])
-  else known.push(id)
-}
-
-/** Most likely the first record of its invocation. */
-function isFresh({ state, attempts }: InvocationRecord): boolean {
-  return state === 'queued' && attempts.length === 0
+/** As a Lua table: of the states that have lists of their own, what the key of the list ends with (keys.ts). */
+function listedStates(): string {
+  const states = (Object.keys(STATE_LETTERS) as RecordState[]).filter(isIndexed)
+  return states.map((state) => `${STATE_LETTERS[state]} = ':${state}'`).join(', ')
 }

@@ -43,17 +43,19 @@ test('many are added at once to many lanes, in order, and all are there', async 
   }
 })
 
-test('adds of one turn of the event loop go out in one command, alone or in a batch', async () => {
+test('adds of one turn of the event loop go out in one command with their bells, to one lane or many', async () => {
   await using own = await startTestRedis()
   await using store = await openStore({ url: own.url })
   await store.lanes.add(sampleInvocation())
   const admin = new Redis(parseRedisUrl(own.url))
   await admin.config('RESETSTAT')
-  await Promise.all(Array.from({ length: 100 }, () => store.lanes.add(sampleInvocation())))
-  // The jobs, and the bell.
-  expect(await admin.info('commandstats')).toMatch(/cmdstat_evalsha:calls=2,/)
+  const names = Array.from({ length: 100 }, (_, n) => `f-${n % 50}` as FunctionName)
+  await Promise.all(names.map((name) => store.lanes.add(sampleInvocation({ function: name }))))
+  expect(await admin.info('commandstats')).toMatch(/cmdstat_evalsha:calls=1,/)
+  expect(await admin.zcard('hearth:{lanes}:bells')).toBe(51)
+  expect(await admin.zcard('hearth:{lanes}:due')).toBe(51)
   admin.disconnect()
-  expect(await depthOf(store.lanes)).toBe(101)
+  expect((await store.lanes.states()).size).toBe(51)
 })
 
 test('the same id is added once: in one batch, again, and while it runs', async () => {
