@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 
 import { readConfig } from '#core/config'
 import { ERRORS } from '#core/errors'
+import { SOURCES } from '#gateway/sources/catalogue'
+import { TRIGGER_FIELDS } from '#gateway/triggers/spec'
 
-import { configRows, errorRows, EXAMPLE_MACHINE, fencedBlocks, parseEnvBlock, specRows } from './docs.ts'
+import { configRows, errorRows, EXAMPLE_MACHINE, fencedBlocks, fieldRows, parseEnvBlock, specRows } from './docs.ts'
 import { sources, textOf } from './sources.ts'
 
 describe('docs/config.md', () => {
@@ -37,8 +39,25 @@ describe('docs/functions.md', () => {
   })
 })
 
+describe('docs/events.md', () => {
+  it('lists every field of a trigger and nothing else', () => {
+    expect(fieldTable('docs/events.md')).toEqual(fieldRows(TRIGGER_FIELDS).map(squeeze))
+  })
+
+  it('lists every kind', () => {
+    const kinds = tableRows('docs/events.md', /^\| \[`/).map((row) => /`([^`]+)`/.exec(row)?.[1])
+    expect(new Set(kinds)).toEqual(new Set(Object.keys(SOURCES)))
+  })
+})
+
+describe.each(Object.entries(SOURCES))('docs/triggers/%s.md', (kind, { fields }) => {
+  it('lists every field of the source and nothing else', () => {
+    expect(fieldTable(`docs/triggers/${kind}.md`)).toEqual(fieldRows(fields).map(squeeze))
+  })
+})
+
 describe('every page', () => {
-  const pages = sources(/^(?:[A-Z]+|docs\/[\w-]+|functions\/[\w/-]+)\.md$/)
+  const pages = sources(/^(?:[A-Z]+|docs\/[\w/-]+|functions\/[\w/-]+)\.md$/)
 
   it('links only to files that are there', () => {
     const known = new Set(sources(/./).map(({ path }) => path))
@@ -66,6 +85,18 @@ describe('every page', () => {
 /** The formatter pads tables: runs of spaces count as one. */
 function squeeze(row: string): string {
   return row.replaceAll(/ +/g, ' ').trim()
+}
+
+/** The rows of the table whose first column is `field`. */
+function fieldTable(path: string): readonly string[] {
+  const lines = textOf(path).split('\n').map(squeeze)
+  const head = lines.findIndex((line) => line.startsWith('| field |'))
+  if (head === -1) return []
+  const rows = lines.slice(head + 2)
+  return rows.slice(
+    0,
+    rows.findIndex((line) => !line.startsWith('|')),
+  )
 }
 
 function tableRows(path: string, pattern: RegExp): readonly string[] {

@@ -3,6 +3,7 @@ import { expectation } from '#core/config'
 import { type Machine, OTHER_VARIABLES, SETTINGS } from '#core/settings'
 import { ERRORS } from '#core/errors'
 import { SPEC_FIELDS, type SpecField } from '#core/spec'
+import type { SourceField, SourceFields } from '#gateway/sources/fields'
 
 /** The machine of the examples in docs/config.md: 16 GiB, checked out in /srv/hearth, user ada. */
 export const EXAMPLE_MACHINE: Machine = { memoryMiB: 16_384, rootDir: '/srv/hearth', userCacheDir: '/home/ada/.cache' }
@@ -25,6 +26,32 @@ export function specRows(): readonly string[] {
   return Object.entries<SpecField>(SPEC_FIELDS).map(
     ([name, field]) => `| \`${name}\` | ${takes(field)} | ${shown(field.default)} | ${field.description} |`,
   )
+}
+
+/** The rows of a table of trigger or source fields. */
+export function fieldRows(fields: SourceFields): readonly string[] {
+  return Object.entries(fields).map(([name, field]) => {
+    const preset = field.required === true ? 'must be given' : shown(field.type === 'list' ? '' : field.default)
+    return `| \`${name}\` | ${takesOf(field)} | ${preset} | ${field.description} |`
+  })
+}
+
+function takesOf(field: SourceField): string {
+  switch (field.type) {
+    case 'integer':
+      return `${field.minimum} … ${field.maximum}`
+    case 'flag':
+      return '`true`, `false`'
+    case 'choice':
+      return field.choices.map((choice) => `\`${choice}\``).join(', ')
+    case 'text':
+    case 'list':
+      return `${field.expected}${field.secret === true ? '; secret' : ''}`
+    case 'url':
+      return `a URL of ${field.protocols.map((protocol) => `\`${protocol}:\``).join(', ')}; its password is secret`
+    default:
+      return field satisfies never
+  }
 }
 
 function takes(field: SpecField): string {
