@@ -12,7 +12,7 @@ export function failedEvents(
   events: readonly string[],
   { status, body, bodyEncoding }: RecordResult,
 ): readonly string[] | undefined {
-  if (events.length < 2 || status < 200 || status > 299) return undefined
+  if (events.length === 0 || status < 200 || status > 299) return undefined
   if (bodyEncoding !== 'utf8' || body === undefined || !body.includes('batchItemFailures')) return undefined
   const failures = (parse(body) as { batchItemFailures?: unknown } | null | undefined)?.batchItemFailures
   if (!Array.isArray(failures) || failures.length === 0) return undefined

@@ -30,7 +30,7 @@ describe('failedEvents()', () => {
     ['none of broken JSON', ['a', 'b'], answer('{"batchItemFailures":['), undefined],
     ['none of null', ['a', 'b'], answer('null /* batchItemFailures */'), undefined],
     ['none of an error: the whole attempt failed', ['a', 'b'], answer(failures('a'), 500), undefined],
-    ['none of a single event', ['a'], answer(failures('a')), undefined],
+    ['the last one that is left of a batch', ['a'], answer(failures('a')), ['a']],
     ['none of a response that was not kept', ['a', 'b'], { status: 200, headers: [], bodyBytes: 9 }, undefined],
   ] as const)('%s', (_, events, response, expected) => {
     expect(failedEvents(events, response)).toEqual(expected)
