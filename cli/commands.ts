@@ -16,6 +16,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./commands/deploy.ts')).deploy,
   },
   invoke: { summary: 'Call a function', load: async () => (await import('./commands/invoke.ts')).invoke },
+  submit: {
+    summary: 'Queue many calls from a file',
+    load: async () => (await import('./commands/submit.ts')).submit,
+  },
   ls: { summary: 'List the functions', load: async () => (await import('./commands/ls.ts')).ls },
   get: {
     summary: 'Show a function: versions, state, sandboxes',
@@ -27,7 +31,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   rm: { summary: 'Remove a function', load: async () => (await import('./commands/rm.ts')).rm },
   invocations: {
-    summary: 'List invocations, or show one with its logs',
+    summary: 'List or follow invocations, show one, cancel or replay it',
     load: async () => (await import('./commands/invocations.ts')).invocations,
   },
   triggers: {
@@ -37,6 +41,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   events: {
     summary: 'Publish events',
     load: async () => (await import('./commands/events.ts')).events,
+  },
+  'dead-letters': {
+    summary: 'What failed for good: list, show, redrive, purge',
+    load: async () => (await import('./commands/dead-letters.ts')).deadLetters,
   },
   open: {
     summary: 'Open a function or the API page in the browser',

@@ -1,6 +1,7 @@
 // What the API says about functions, as the CLI uses it. The whole is in /openapi.json.
 import type { FunctionSpec } from '#core/function'
 import type { FunctionActivity } from '#core/invoker'
+import type { LaneState } from '#core/queue'
 
 export interface FunctionSummary {
   readonly function: string
@@ -14,8 +15,7 @@ export interface FunctionSummary {
 
 export interface FunctionStatus extends FunctionSummary, FunctionActivity {
   readonly spec: FunctionSpec
-  /** Async invocations in its lane. */
-  readonly queued: number
+  readonly lane: LaneState & { readonly deadLetters: number }
 }
 
 export interface VersionSummary {

@@ -10,21 +10,34 @@ import { problemError } from './client.ts'
 import { columns, helpOf, parseArguments, type Command } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts'
-import { printError } from './output.ts'
+import { printError, printJsonError } from './output.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 import { VERSION } from './version.ts'
 
 /** @param argv what follows `hearth` @returns the exit code; never throws */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const isJson = wantsJson(argv)
   try {
-    return await dispatch(argv, terminal)
+    return await dispatch(argv, isJson ? silent(terminal) : terminal)
   } catch (thrown) {
     if (terminal.signal.aborted) return EXIT.interrupted
     const error = toCliError(thrown)
     if (error === undefined) throw thrown
-    printError(terminal, error)
+    if (isJson) printJsonError(terminal, error)
+    else printError(terminal, error)
     return error.exit
   }
+}
+
+/** Also of a command line that cannot be parsed. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end < 0 ? argv : argv.slice(0, end)).includes('--json')
+}
+
+/** A program that reads standard error finds an error there, or nothing. */
+function silent(terminal: Terminal): Terminal {
+  return { ...terminal, live: false, err: () => {} }
 }
 
 async function dispatch([word, ...rest]: readonly string[], terminal: Terminal): Promise<ExitCode> {

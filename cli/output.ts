@@ -1,5 +1,6 @@
 // How results and errors look on a terminal.
 import type { Diagnostic } from '#core/build'
+import { RECORD_STATES, type RecordState } from '#core/record'
 
 import type { CliError } from './exit.ts'
 import type { Colors, Terminal } from './terminal.ts'
@@ -32,6 +33,12 @@ export function printError(terminal: Terminal, error: CliError): void {
   if (error.hint !== undefined) terminal.err(`${colors.cyan('hint')}: ${error.hint}\n`)
 }
 
+/** One line: what a program needs to go on. */
+export function printJsonError(terminal: Terminal, { message, code, exit, hint, diagnostics }: CliError): void {
+  const more = diagnostics.length === 0 ? {} : { diagnostics }
+  terminal.err(`${JSON.stringify({ error: { message, code, exit, hint, ...more } })}\n`)
+}
+
 /** `file:line:column: message` as editors and terminals know it, then the line with a mark under the column. */
 function diagnosticText({ message, file, line, column, excerpt }: Diagnostic, colors: Colors): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
@@ -44,6 +51,38 @@ function diagnosticText({ message, file, line, column, excerpt }: Diagnostic, co
 /** `2026-11-20 09:28:50` in local time. */
 export function localTime(ms: number): string {
   return new Date(ms).toLocaleString('sv-SE')
+}
+
+/** The state of a record, as long as the longest. */
+export function stateText(state: RecordState, colors: Colors): string {
+  const text = state.padEnd(LONGEST_STATE)
+  switch (state) {
+    case 'queued':
+      return colors.dim(text)
+    case 'running':
+      return colors.cyan(text)
+    case 'succeeded':
+      return colors.green(text)
+    case 'cancelled':
+    case 'expired':
+      return colors.yellow(text)
+    case 'failed':
+    case 'timed-out':
+    case 'out-of-memory':
+      return colors.red(text)
+    default:
+      return state satisfies never
+  }
+}
+
+const LONGEST_STATE = Math.max(...RECORD_STATES.map((state) => state.length))
+
+/** How long ago it was: `12 s`, `3 min`, `5 h`, `2 d`. */
+export function ago(ms: number, now: number): string {
+  const seconds = Math.max(0, Math.round((now - ms) / 1000))
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`
 }
 
 export function milliseconds(ms: number | undefined): string {

@@ -7,8 +7,9 @@ import type { Terminal } from './terminal.ts'
 
 const POLL_MS = 200
 
-export async function recordOf(client: Client, id: string): Promise<InvocationRecord> {
-  const response = await client.call(`/v1/invocations/${encodeURIComponent(id)}`)
+/** @param withInput also what it was called with */
+export async function recordOf(client: Client, id: string, withInput = false): Promise<InvocationRecord> {
+  const response = await client.call(`/v1/invocations/${encodeURIComponent(id)}${withInput ? '?input=true' : ''}`)
   return (await response.json()) as InvocationRecord
 }
 

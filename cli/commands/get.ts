@@ -1,9 +1,11 @@
 // hearth get <name>: everything about one function.
+import { systemClock } from '#core/clock'
+
 import { connect } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import type { FunctionStatus, VersionSummary } from '../functions.ts'
-import { fields, localTime, milliseconds, printJson, table } from '../output.ts'
+import { ago, fields, localTime, milliseconds, printJson, table } from '../output.ts'
 import type { Colors } from '../terminal.ts'
 
 export const get: Command = {
@@ -45,7 +47,8 @@ function describe(status: FunctionStatus, versions: readonly VersionSummary[], c
         ['memory', memoryOf(memory)],
         ['wakes', wakesOf(wakes)],
         ...(notHibernated === undefined ? [] : [['not hibernated', notHibernated] as const]),
-        ['waiting', `${status.waiting} for room, ${status.queued} in the queue`],
+        ['waiting', `${status.waiting} for room`],
+        ['queue', queueText(status.lane)],
         ['starts', counts(starts)],
         ['last', last.join(', ') || '-'],
         ['keep-alive', `${keepAlive.basis}: ${keepAlive.why}`],
@@ -61,6 +64,11 @@ function describe(status: FunctionStatus, versions: readonly VersionSummary[], c
       colors,
     ),
   ].join('\n')
+}
+
+function queueText({ waiting, delayed, running, oldestAt, deadLetters }: FunctionStatus['lane']): string {
+  const oldest = oldestAt === undefined ? '' : ` (the oldest for ${ago(oldestAt, systemClock.now())})`
+  return `${waiting} waiting${oldest}, ${delayed} delayed, ${running} running, ${deadLetters} dead letters`
 }
 
 function versionRow({ version, createdAt, files, digest }: VersionSummary, live: number): string[] {

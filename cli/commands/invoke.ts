@@ -6,6 +6,7 @@ import type { InvocationRecord } from '#core/record'
 import { connect, errorOf, type Client } from '../client.ts'
 import { listValue, textValue, type Command, type Values } from '../command.ts'
 import { CliError, EXIT, usageError, type ExitCode } from '../exit.ts'
+import { isLater, LATER_OPTIONS, laterQuery } from '../later.ts'
 import { milliseconds, printJson } from '../output.ts'
 import { waitForRecord } from '../records.ts'
 import type { Terminal } from '../terminal.ts'
@@ -41,6 +42,13 @@ export const invoke: Command = {
     path: { type: 'string', short: 'p', value: 'PATH', description: 'Path and query below the function.' },
     async: { type: 'boolean', short: 'a', description: 'Only accept it: prints the id of the invocation.' },
     wait: { type: 'boolean', short: 'w', description: 'With --async: wait for the end and print the result.' },
+    ...LATER_OPTIONS,
+    'idempotency-key': {
+      type: 'string',
+      short: 'k',
+      value: 'KEY',
+      description: 'Do it once, however often it is sent with this key.',
+    },
     verbose: { type: 'boolean', short: 'v', description: 'Show status, headers and times.' },
   },
   examples: [
@@ -48,11 +56,13 @@ export const invoke: Command = {
     [`hearth invoke hello-python -d '{"name":"Ada"}'`, 'POST with a body; JSON is sent as application/json'],
     ['hearth invoke thumbnail -d @photo.png -H "content-type: image/png" > small.png', 'a file in, a file out'],
     ['hearth invoke up -d later --async --wait', 'through the queue'],
+    ['hearth invoke up -d later --delay 10m --priority 5', 'in ten minutes, before others of the function'],
+    ['hearth invoke pay -d @order.json -k order-1042', 'sent again, it is answered as the first time'],
   ],
   async run({ positionals: [name = ''], values }, terminal) {
     const client = await connect(terminal)
     const request = await requestOf(values, terminal)
-    if (values.async === true) return later(name, request, { client, terminal, values })
+    if (values.async === true || isLater(values)) return later(name, request, { client, terminal, values })
     if (values.wait === true) throw usageError('--wait goes with --async')
     return now(name, request, { client, terminal, values })
   },
@@ -113,8 +123,9 @@ async function later(name: string, request: Request, { client, terminal, values 
     throw usageError('--async does not go with --request: what comes out of the queue is a POST')
   }
   const { headers, body } = request
-  const query = request.path === '' ? '' : `?path=${encodeURIComponent(request.path.replace(/^\?/, '/?'))}`
-  const path = `/v1/functions/${encodeURIComponent(name)}/invocations${query}`
+  const query = laterQuery(values)
+  if (request.path !== '') query.set('path', request.path.replace(/^\?/, '/?'))
+  const path = `/v1/functions/${encodeURIComponent(name)}/invocations?${query.toString()}`
   const response = await client.call(path, { method: 'POST', headers, ...(body === undefined ? {} : { body }) })
   const accepted = (await response.json()) as { readonly id: string }
   if (values.wait !== true) {
@@ -146,6 +157,8 @@ function printResult(record: InvocationRecord, terminal: Terminal, verbose: bool
 async function requestOf(values: Values, terminal: Terminal): Promise<Request> {
   const body = await bodyOf(textValue(values, 'data'), terminal)
   const headers = new Headers(listValue(values, 'header').map(headerPair))
+  const key = textValue(values, 'idempotency-key')
+  if (key !== undefined) headers.set('idempotency-key', key)
   if (body !== undefined && !headers.has('content-type')) headers.set('content-type', contentTypeOf(body))
   const path = textValue(values, 'path') ?? ''
   return {

@@ -1,5 +1,5 @@
 // hearth ls: the functions and whether they are warm.
-import { connect } from '../client.ts'
+import { connect, type Client } from '../client.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import type { FunctionSummary } from '../functions.ts'
@@ -18,7 +18,7 @@ export const ls: Command = {
   ],
   async run({ values }, terminal) {
     const client = await connect(terminal)
-    const { functions } = (await (await client.call('/v1/functions')).json()) as { functions: FunctionSummary[] }
+    const functions = await allFunctions(client)
     if (values.json === true) printJson(terminal, functions)
     else if (functions.length === 0) terminal.err('no functions yet: "hearth deploy <path>" makes one\n')
     else
@@ -27,6 +27,18 @@ export const ls: Command = {
       )
     return EXIT.ok
   },
+}
+
+async function allFunctions(client: Client): Promise<readonly FunctionSummary[]> {
+  const functions: FunctionSummary[] = []
+  let cursor: string | undefined = ''
+  while (cursor !== undefined) {
+    const response = await client.call(`/v1/functions?limit=1000&cursor=${encodeURIComponent(cursor)}`)
+    const page = (await response.json()) as { functions: FunctionSummary[]; next?: string }
+    functions.push(...page.functions)
+    cursor = page.next
+  }
+  return functions
 }
 
 function row({ function: name, runtime, version, state, updatedAt, url }: FunctionSummary): string[] {

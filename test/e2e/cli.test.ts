@@ -141,7 +141,7 @@ describe('the hearth command', () => {
     expect((await run('ls')).out).toMatch(/^NAME .*\n(?:.*\n)*up +js +1 /)
     const list = JSON.parse((await run('ls', '--json')).out) as { function: string }[]
     expect(list.map((each) => each.function)).toContain('boom')
-    const { out } = await run('invocations', '-f', 'boom', '-s', 'failed', '--json')
+    const { out } = await run('invocations', '--function', 'boom', '-s', 'failed', '--json')
     expect(JSON.parse(out)).toContainEqual(expect.objectContaining({ function: 'boom', state: 'failed' }))
   })
 
