@@ -1,8 +1,10 @@
 // All kinds of sources. A new one is one line here.
 import type { SourceKind } from '#core/trigger'
 
+import { amqpSource } from './amqp/source.ts'
 import { eventsSource } from './events/source.ts'
 import { httpSource } from './http/source.ts'
+import { natsSource } from './nats/source.ts'
 import { scheduleSource } from './schedule/source.ts'
 import type { EventSource } from './source.ts'
 
@@ -12,4 +14,6 @@ export const SOURCES: SourceCatalogue = {
   schedule: scheduleSource,
   http: httpSource,
   events: eventsSource,
+  nats: natsSource,
+  amqp: amqpSource,
 }
