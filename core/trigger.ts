@@ -65,7 +65,7 @@ export interface TriggerStatus {
   readonly received: number
   readonly matched: number
   readonly invocations: number
-  /** Events that the source delivered again and that were known already. */
+  /** Events that came again: they were known, or the source said so. */
   readonly redelivered: number
   readonly failed: number
   /** ms since the epoch */

@@ -8,6 +8,7 @@ import type { CloudEvent, EventAttributes } from '#core/event'
 
 const REQUIRED = ['id', 'source', 'type'] as const
 const NAME = /^[a-z0-9]+$/
+const CONTROL = /\p{Cc}/u
 
 /**
  * Checked attributes and data as an event.
@@ -31,6 +32,8 @@ function present(given: Readonly<Record<string, unknown>>): Record<string, unkno
 
 function checkShape(name: string, value: unknown): void {
   if (!NAME.test(name) || name === 'data') throw invalid(name, 'have a name of a-z and 0-9 other than data', value)
+  // Neither in the specification nor in a header.
+  if (typeof value === 'string' && CONTROL.test(value)) throw invalid(name, 'have no control characters', value)
   const isInteger = Number.isInteger(value) && Math.abs(value as number) <= 2 ** 31
   if (typeof value === 'string' || typeof value === 'boolean' || isInteger) return
   throw invalid(name, 'be a text, a boolean or a 32-bit integer', value)

@@ -7,6 +7,8 @@ import { BATCH_TYPE, STRUCTURED_TYPE } from './http.ts'
 import { eventFromJson } from './json.ts'
 
 const decoder = new TextDecoder()
+/** What can be in a header. */
+const PRINTABLE = /^[\x20-\x7e]+$/
 
 export interface BrokerMessage {
   readonly data: Uint8Array
@@ -44,7 +46,7 @@ export function messageType(kind: SourceKind): string {
 
 /** Most producers send JSON and do not say so. */
 function typeOfData(contentType: string | undefined, data: Uint8Array): { readonly datacontenttype?: string } {
-  if (contentType !== undefined && contentType !== '') return { datacontenttype: contentType }
+  if (contentType !== undefined && PRINTABLE.test(contentType)) return { datacontenttype: contentType }
   if (data.length === 0) return {}
   return { datacontenttype: looksLikeJson(data) ? 'application/json' : 'application/octet-stream' }
 }

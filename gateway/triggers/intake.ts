@@ -179,7 +179,7 @@ export class Intake implements AsyncDisposable {
     }
     refusals.delete(prepared)
     const { tally } = this.#parts
-    tally.add('redelivered', prepared.known)
+    tally.add('redelivered', prepared.unannounced)
     if (prepared.invocation !== undefined) tally.add('invocations')
   }
 

@@ -25,6 +25,8 @@ export interface Prepared {
   readonly invocation: QueuedInvocation | undefined
   /** Events that were known. */
   readonly known: number
+  /** Those of them that the source did not call a redelivery. */
+  readonly unannounced: number
   readonly candidates: readonly Candidate[]
 }
 
@@ -54,7 +56,9 @@ export class Queueing {
     return drafts.map(({ id, candidates }) => {
       const fresh = candidates.filter((candidate) => !known.has(candidate))
       const invocation = fresh.length === 0 ? undefined : this.#invocation(id, version, fresh)
-      return { id, invocation, known: candidates.length - fresh.length, candidates: fresh }
+      const old = candidates.filter((candidate) => known.has(candidate))
+      const unannounced = old.filter(({ received }) => received.redelivered !== true).length
+      return { id, invocation, known: old.length, unannounced, candidates: fresh }
     })
   }
 

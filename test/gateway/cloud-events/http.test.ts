@@ -126,6 +126,8 @@ describe('a malformed event', () => {
     ['time', 'yesterday'],
     ['time', '2026-11-20'],
     ['subject', ''],
+    ['subject', 'a\r\nb'],
+    ['datacontenttype', 'text/plain\r\nx-injected: 1'],
     ['dataschema', 'relative'],
     ['datacontenttype', ''],
     ['Upper', 'x'],

@@ -57,6 +57,8 @@ describe('an event', () => {
     await using served = servePush(desk.deps, triggerOf())
     await served.accept(received('a'))
     expect(desk.queued).toEqual([['a'], ['b']])
+    await served.accept(received('a', { redelivered: true }))
+    expect(served.tally.totals).toMatchObject({ redelivered: 2 })
     const { key: _key, ...keyless } = received('a')
     await served.accept(keyless)
     expect(desk.queued).toEqual([['a'], ['b'], ['a']])
