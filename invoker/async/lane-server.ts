@@ -17,8 +17,10 @@ export interface OpenLane extends Share {
   pending: number
   /** Takes under way. */
   taking: number
-  /** Takes at a time: doubles while they find work. */
-  stride: number
+  /** Takes in a row that have found work. */
+  streak: number
+  /** Whether it has more work than was taken is not known. */
+  isUnsure: boolean
   /** Counts bells: one that comes during a take that finds nothing must not be lost. */
   bells: number
   /** Since when there has been work and no room, monotonic ms. */
@@ -50,7 +52,10 @@ export interface LaneServerOptions<L extends OpenLane> {
   readonly slots: number
 }
 
-const MAX_STRIDE = 16
+/** So many takes in a row that found work mean that there is more. */
+const SURE_STREAK = 3
+/** Of one lane at a time. */
+const MOST_TAKES = 4
 /** Changes of room within it are looked at together. */
 const GATHER_MS = 1
 /** Lanes without room that are looked at in one go, the one that has waited longest first. */
@@ -135,12 +140,20 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     const lane = slot.lane as L
     this.#giveBack(slot)
     if (this.#closing) return this.#freed()
-    if (slot.onlyIfOver || (this.#share.next() === lane && this.#options.service.admits(lane) === 'yes')) {
+    if (slot.onlyIfOver || (this.#isTurnOf(lane) && this.#options.service.admits(lane) === 'yes')) {
+      lane.isUnsure = false
       this.#give(slot, lane)
       slot.state = 'carried'
       return true
     }
     return this.#freed()
+  }
+
+  #isTurnOf(lane: L): boolean {
+    // To ask for more along with the end costs nothing, so it is not left to a take.
+    if (lane.isUnsure) return true
+    const next = this.#share.next()
+    return next === lane || (next === undefined && lane.taking > 0)
   }
 
   #empty(): Promise<void> {
@@ -152,9 +165,16 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
   #opened(name: LaneName): L {
     let lane = this.#lanes.get(name)
     if (lane === undefined) {
-      const counts = { pending: 0, taking: 0, stride: 1, bells: 0, parkedAt: undefined }
+      const counts = { pending: 0, taking: 0, streak: 0, bells: 0 }
       const usedAt = this.#options.clock.monotonic()
-      lane = this.#options.service.open({ ...newShare(1), name, ...counts, usedAt })
+      lane = this.#options.service.open({
+        ...newShare(1),
+        name,
+        ...counts,
+        usedAt,
+        isUnsure: false,
+        parkedAt: undefined,
+      })
       this.#lanes.set(name, lane)
     }
     return lane
@@ -187,12 +207,15 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
   async #take(lane: L, slot = new Slot(lane, this)): Promise<void> {
     this.#give(slot, lane)
     lane.taking += 1
-    if (lane.taking >= lane.stride) this.#share.leave(lane)
+    if (lane.taking >= takesOf(lane)) this.#share.leave(lane)
     const claim = await this.#claim(lane)
     lane.taking -= 1
     if (claim === undefined) return this.#foundNothing(slot, lane)
-    lane.stride = Math.min(MAX_STRIDE, lane.stride * 2)
-    if (this.#rejoin(lane)) this.#serve()
+    lane.streak += 1
+    // Of most lanes it was the only one, and another take would be for nothing, at the price of this one. If it was not,
+    // its end tells, or another bell does, and in the end the streak.
+    lane.isUnsure = lane.streak < SURE_STREAK && lane.bells === slot.bells
+    if (!lane.isUnsure && this.#rejoin(lane)) this.#serve()
     this.#held.add(slot)
     await this.#run(claim, slot, lane)
     this.#held.delete(slot)
@@ -222,7 +245,8 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
 
   #foundNothing(slot: Slot, lane: L): void {
     slot.isPending = false
-    lane.stride = 1
+    lane.streak = 0
+    lane.isUnsure = false
     this.#share.undo(lane, slot.paid)
     this.#impatient.delete(slot)
     if (lane.bells === slot.bells) this.#share.leave(lane)
@@ -235,14 +259,17 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
     for (let claim: Claim | undefined = first; claim !== undefined;) {
       slot.begin()
       claim = await service.run(claim, lane, slot)
-      if (slot.state === 'carried' && claim === undefined) return this.#foundNothing(slot, lane)
+      if (slot.state !== 'carried') continue
+      if (claim === undefined) return this.#foundNothing(slot, lane)
+      lane.streak += 1
     }
     this.#giveBack(slot)
   }
 
   /** In line, unless there is a reason why not. */
   #rejoin(lane: L): boolean {
-    if (this.#closing || lane.parkedAt !== undefined || lane.taking >= lane.stride) return false
+    if (this.#closing || lane.parkedAt !== undefined || lane.taking >= takesOf(lane)) return false
+    lane.isUnsure = false
     this.#share.join(lane)
     return true
   }
@@ -278,7 +305,7 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
 
   #gather(): void {
     if (this.#gathering !== undefined || this.#closing) return
-    if (this.#unseen === 0 && this.#share.waiting === 0) return
+    if (this.#unseen + this.#share.waiting === 0) return
     this.#gathering = this.#options.clock.after(GATHER_MS, () => {
       this.#gathering = undefined
       this.#lookAtParked()
@@ -336,4 +363,9 @@ export class LaneServer<L extends OpenLane> implements SlotOwner {
       if (idle && lane.usedAt < before) this.#lanes.delete(name)
     }
   }
+}
+
+/** How many at a time: more and more while they find work. */
+function takesOf({ streak }: OpenLane): number {
+  return Math.min(MOST_TAKES, Math.max(1, streak - SURE_STREAK))
 }

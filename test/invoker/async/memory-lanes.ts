@@ -122,6 +122,8 @@ export class MemoryLanes implements Lanes {
     const job = this.#waiting.get(name)?.shift()
     if (job === undefined) return undefined
     const claim = this.#claim(job)
+    // Bells come again while there is work that nobody takes.
+    if ((this.#waiting.get(name)?.length ?? 0) > 0) this.#clock.after(20, () => this.#ring(name))
     this.peaks.set(name, Math.max(this.peaks.get(name) ?? 0, this.#running(name)))
     return claim
   }
