@@ -1,5 +1,5 @@
 // `npm run bench:trace`: keep-alive policies on synthetic traces in virtual time, without a platform or a sandbox; with
-// --live the last day of a trace as calls of a platform, whose pool has a clock by which it passes in minutes.
+// --live the last hours of a trace as calls of a platform, whose pool has a clock by which they pass in minutes.
 import { fixed } from '#invoker/pool/keep-alive/fixed'
 import { hybridHistogram } from '#invoker/pool/keep-alive/hybrid-histogram'
 
@@ -117,9 +117,9 @@ function callsOf({ apps }: Totals): number {
 }
 
 async function main(options: Options): Promise<void> {
-  const { liveMinutes, shape, json } = options
-  if (liveMinutes === undefined) return virtual(options)
-  const table = await replayLive(shape, liveMinutes)
+  const { live, shape, json } = options
+  if (live === undefined) return virtual(options)
+  const table = await replayLive(shape, live)
   printTable(table)
   if (json !== undefined) await writeJson(json, table)
 }

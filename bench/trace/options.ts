@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 
 import type { TraceShape } from './generate.ts'
+import type { LiveSpan } from './live/live.ts'
 
 export interface Options {
   /** Traces, of the seeds 1, 2 …; a figure is the median of one value per trace. */
@@ -9,17 +10,17 @@ export interface Options {
   readonly shape: TraceShape
   /** Also print where cold starts and waste come from. */
   readonly profile: boolean
-  /** Real time of a day that is replayed through a platform, min; undefined: the replay is in virtual time. */
-  readonly liveMinutes: number | undefined
+  /** Replayed through a platform; undefined: the replay is in virtual time. */
+  readonly live: LiveSpan | undefined
   readonly json: string | undefined
 }
 
 export const USAGE =
   'npm run bench:trace -- [--runs N] [--apps N] [--days N] [--unit app|function] [--profile] [--json FILE]\n' +
-  '       npm run bench:trace -- --live [--minutes N] [--apps N] [--days N] [--json FILE]'
+  '       npm run bench:trace -- --live [--hours N] [--minutes N] [--apps N] [--days N] [--json FILE]'
 
 const SHAPE = { apps: '1500', days: '14' }
-/** A day that is called live, and a week before it that the platform has learned from. */
+/** A week that the platform has learned from, and the day of which the last hours are called live. */
 const LIVE_SHAPE = { apps: '60', days: '8' }
 const MOST_LIVE_APPS = 500
 /** Of an app, live: more often it is never cold but at first, whatever the policy, and only loads the machine. */
@@ -35,6 +36,7 @@ export function readOptions(args: readonly string[]): Options {
       days: { type: 'string' },
       unit: { type: 'string', default: 'app' },
       live: { type: 'boolean', default: false },
+      hours: { type: 'string', default: '6' },
       minutes: { type: 'string', default: '4' },
       profile: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -52,7 +54,9 @@ export function readOptions(args: readonly string[]): Options {
     runs: whole('--runs', values.runs, 100),
     shape,
     profile: values.profile,
-    liveMinutes: live ? whole('--minutes', values.minutes, 24 * 60) : undefined,
+    live: live
+      ? { hours: whole('--hours', values.hours, 24), minutes: whole('--minutes', values.minutes, 24 * 60) }
+      : undefined,
     json: values.json,
   }
 }

@@ -1,5 +1,5 @@
-// The last day of a synthetic trace as real calls of a platform, time-scaled: HTTP, Redis and Wasm sandboxes are as ever,
-// the pool has a clock of its own by which the day passes in minutes, and with it every window of keep-alive. The same
+// The last hours of a synthetic trace as real calls of a platform, time-scaled: HTTP, Redis and Wasm sandboxes are as ever,
+// the pool has a clock of its own by which they pass in minutes, and with it every window of keep-alive. The same
 // calls are replayed in virtual time as well: what the simulation says is the baseline of what happens.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import type { BenchResult } from '../../result.ts'
 import { generate, type TraceShape } from '../generate.ts'
 import { replayUnit } from '../replay.ts'
 import { type Due, sendAll } from './caller.ts'
-import { DAY_MS, lastDay, type LiveApp } from './day.ts'
+import { lastHours, type LiveApp } from './hours.ts'
 import { openLive, TOKEN } from './open.ts'
 import { LIVE_POLICIES, type LivePolicy, sentOf } from './policies.ts'
 import { Loaded } from './loaded.ts'
@@ -23,8 +23,9 @@ import { type Measured, resultsOf } from './results.ts'
 import { scaledClock } from './scaled-clock.ts'
 
 const SEED = 1
-/** From the restart, with what was learned, to the first moment of the day; of the pool's clock. */
-const LEAD_MS = 3_600_000
+const DAY_MS = 86_400_000
+/** From the restart, with what was learned, to the first hour; of the pool's clock. */
+const LEAD_MS = 1_800_000
 const CODE = `export default {
   async fetch(request) {
     const ms = Number(new URL(request.url).searchParams.get('ms'))
@@ -36,12 +37,20 @@ const CODE = `export default {
 const SPEC = { runtime: 'js', instances: 'warm', concurrency: '16', maxSandboxes: '1', memoryMiB: '64' }
 const DEPLOYS_AT_ONCE = 4
 
-export async function replayLive(shape: TraceShape, minutes: number): Promise<readonly BenchResult[]> {
-  const apps = lastDay(generate(SEED, shape), shape.days)
-  const scale = DAY_MS / (minutes * 60_000)
-  const dayMs = (shape.days - 1) * DAY_MS
+export interface LiveSpan {
+  /** Of the trace, its last ones. */
+  readonly hours: number
+  /** That they take. */
+  readonly minutes: number
+}
+
+export async function replayLive(shape: TraceShape, { hours, minutes }: LiveSpan): Promise<readonly BenchResult[]> {
+  const untilMs = shape.days * DAY_MS
+  const fromMs = untilMs - hours * 3_600_000
+  const apps = lastHours(generate(SEED, shape), fromMs)
+  const scale = (hours * 60) / minutes
   console.error(
-    `live: ${apps.length} of ${shape.apps} apps are called on the day, which takes ${minutes} min (${scale} times as fast)`,
+    `live: ${apps.length} of ${shape.apps} apps are called in ${hours} h, which take ${minutes} min (${scale} times as fast)`,
   )
   const dir = await mkdtemp(join(tmpdir(), 'hearth-live-'))
   try {
@@ -53,10 +62,10 @@ export async function replayLive(shape: TraceShape, minutes: number): Promise<re
     })
     await deployAll(dir, redis.url, apps)
     await remember(redis.url, apps)
-    const clock = scaledClock(scale, dayMs - LEAD_MS)
+    const clock = scaledClock(scale, fromMs - LEAD_MS)
     const restartMs = clock.now()
-    const measured = await callAll(dir, redis.url, { apps, clock, dayMs, scale })
-    return resultsOf({ ...measured, ...simulated(apps, restartMs, dayMs + DAY_MS) })
+    const measured = await callAll(dir, redis.url, { apps, clock, fromMs, untilMs, scale })
+    return resultsOf({ ...measured, ...simulated(apps, restartMs, untilMs) })
   } finally {
     await rm(dir, { recursive: true, force: true })
   }
@@ -95,10 +104,11 @@ async function remember(redisUrl: string, apps: readonly LiveApp[]): Promise<voi
   await store.histories.save(new Map(texts))
 }
 
-interface Day {
+interface Hours {
   readonly apps: readonly LiveApp[]
   readonly clock: Clock
-  readonly dayMs: number
+  readonly fromMs: number
+  readonly untilMs: number
   readonly scale: number
 }
 
@@ -106,9 +116,9 @@ interface Day {
 async function callAll(
   dir: string,
   redisUrl: string,
-  day: Day,
+  hours: Hours,
 ): Promise<Omit<Measured, 'virtualColdShares' | 'virtualWasted'>> {
-  const { apps, clock, dayMs, scale } = day
+  const { apps, clock, fromMs, untilMs, scale } = hours
   await using platform = await openLive(dir, redisUrl, clock)
   const cold = new Map(LIVE_POLICIES.map(({ name }) => [name, apps.map(() => 0)]))
   const calls = apps.flatMap(({ unit: { starts, durationMs } }, app) =>
@@ -116,13 +126,11 @@ async function callAll(
       sentOf(starts, policy).map((at): Due => ({
         at,
         url: `${platform.url}/fn/${nameOf(app, policy)}?ms=${(durationMs / scale).toFixed(3)}`,
-        onAnswer: (start) => {
-          if (start !== 'warm') cold.get(policy.name)![app]! += 1
-        },
+        onCold: () => void (cold.get(policy.name)![app]! += 1),
       })),
     ),
   )
-  if (clock.now() > dayMs) throw new Error('the platform was expected to be up before the day begins')
+  if (clock.now() > fromMs) throw new Error('the platform was expected to be up before the first hour')
   const memory = new Map(
     apps.flatMap(({ memoryMB }, app) =>
       LIVE_POLICIES.map((policy) => [nameOf(app, policy), { policy: policy.name, memoryMB }]),
@@ -133,7 +141,7 @@ async function callAll(
   const sent = await sendAll(calls, clock, (percent) => {
     if (percent % 10 === 0) console.error(`live: ${percent} % of the calls are sent`)
   })
-  const leftMs = dayMs + DAY_MS - clock.now()
+  const leftMs = untilMs - clock.now()
   if (leftMs > 0) await sleep(leftMs, new AbortController().signal, clock)
   return { coldShares: sharesOf(cold, apps), wasted: await loaded.stop(), ...sent }
 }

@@ -13,7 +13,7 @@ export interface LivePolicy {
   readonly spec: Readonly<Record<string, string>>
   /** The same for the replay in virtual time. */
   readonly policy: KeepAlivePolicy
-  /** Calls of an app that are sent: all, or so many that are spread over the day. */
+  /** Calls of an app that are sent: all, or so many that are spread over the hours. */
   readonly mostCalls: number
 }
 
