@@ -8,13 +8,28 @@ import { tempDir, type TempDir } from '#test/temp-dir'
 import { startHearth, type RunningHearth } from './hearth.ts'
 import { runBlock, runnableBlocks } from './readme.ts'
 
-/** By page what the commands of its blocks print, in order. */
-const PAGES: Readonly<Record<string, readonly RegExp[]>> = {
-  'docs/events.md': [/1 accepted, 1 delivery\n.*1 accepted, 0 deliveries; 1 matched no trigger\n[^]*big-orders/],
-  'docs/triggers/schedule.md': [/tick calls hello-js[^]*hello-js@1 +tick +\w+[^]*removed tick/],
-  'docs/triggers/http.md': [/\/hooks\/repo\n\{"accepted":1\}\{.*"code":"invalid-signature"/],
-  'docs/triggers/events.md': [/\{"accepted":3,"deliveries":3,"unmatched":1\}$/],
+interface Page {
+  readonly path: string
+  /** What the commands of its blocks print, in order. */
+  readonly outputs: readonly RegExp[]
+  /** Starts the broker that the page talks to. */
+  readonly broker?: () => Promise<PageBroker>
 }
+
+interface PageBroker extends AsyncDisposable {
+  /** What stands in the page, and what it is here: `127.0.0.1:4222`, a free port. */
+  readonly replace: readonly (readonly [from: string, to: string])[]
+}
+
+const PAGES: readonly Page[] = [
+  {
+    path: 'docs/events.md',
+    outputs: [/1 accepted, 1 delivery\n.*1 accepted, 0 deliveries; 1 matched no trigger\n[^]*big-orders/],
+  },
+  { path: 'docs/triggers/schedule.md', outputs: [/tick calls hello-js[^]*hello-js@1 +tick +\w+[^]*removed tick/] },
+  { path: 'docs/triggers/http.md', outputs: [/\/hooks\/repo\n\{"accepted":1\}\{.*"code":"invalid-signature"/] },
+  { path: 'docs/triggers/events.md', outputs: [/\{"accepted":3,"deliveries":3,"unmatched":1\}$/] },
+]
 
 describe('the pages about events', () => {
   let dir: TempDir
@@ -33,9 +48,13 @@ describe('the pages about events', () => {
     await dir[Symbol.asyncDispose]()
   })
 
-  it.each(Object.entries(PAGES))('%s has commands that work', { timeout: 120_000 }, async (page, expected) => {
-    const outputs: string[] = []
-    for (const block of runnableBlocks(page, 'sh run')) outputs.push(await runBlock(block, hearth))
-    expect(outputs).toEqual(expected.map((output) => expect.stringMatching(output)))
+  it.each(PAGES)('$path has commands that work', { timeout: 120_000 }, async ({ path, outputs, broker }) => {
+    await using opened = await broker?.()
+    const printed: string[] = []
+    for (const block of runnableBlocks(path, 'sh run')) {
+      const here = (opened?.replace ?? []).reduce((text, [from, to]) => text.replaceAll(from, to), block)
+      printed.push(await runBlock(here, hearth))
+    }
+    expect(printed).toEqual(outputs.map((output) => expect.stringMatching(output)))
   })
 })
