@@ -4,11 +4,14 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import { parseIdempotencyKey } from '#core/idempotency'
+import type { FunctionName } from '#core/ids'
 import type { HeaderList } from '#core/invocation'
 import { checkBodySize, checkHeaders } from '#core/limits'
 import type { RequestLimits } from '#core/limits'
 import type { QueuedInvocation } from '#core/queue'
 
+import { fingerprintOf, functionScope } from '../idempotency/fingerprint.ts'
+import type { KeyedRequest } from '../idempotency/fingerprint.ts'
 import { isPassedOn } from '../invoke/headers.ts'
 import { parseOptions } from './options.ts'
 import { queuedInvocation } from './queued.ts'
@@ -57,9 +60,8 @@ function textOf(rest: readonly Buffer[], end: Buffer): string {
 /** A line that is right. */
 export interface BatchLine {
   readonly invocation: QueuedInvocation
-  readonly idempotencyKey: string | undefined
-  /** As it was sent. */
-  readonly text: string
+  /** When it has a key. */
+  readonly keyed: KeyedRequest | undefined
 }
 
 export interface BatchTarget {
@@ -81,8 +83,7 @@ export function readLine(text: string, { version, origin, now, limits }: BatchTa
   const request = { method: 'POST', target, origin, headers: list, body: bytes }
   return {
     invocation: queuedInvocation({ version, request, options: wanted }, now),
-    idempotencyKey: keyOf(idempotencyKey),
-    text,
+    keyed: idempotencyKey === undefined ? undefined : keyedOf(idempotencyKey, version.function, text),
   }
 }
 
@@ -123,10 +124,12 @@ function headersOf(headers: unknown): HeaderList {
   })
 }
 
-function keyOf(key: unknown): string | undefined {
-  if (key === undefined) return undefined
-  if (typeof key === 'string') return parseIdempotencyKey(key)
-  throw invalid(`idempotencyKey must be text: received ${shown(key)}`)
+function keyedOf(key: unknown, name: FunctionName, text: string): KeyedRequest {
+  if (typeof key !== 'string') throw invalid(`idempotencyKey must be text: received ${shown(key)}`)
+  return {
+    key: { scope: functionScope(name), key: parseIdempotencyKey(key) },
+    fingerprint: fingerprintOf('BATCH', name, Buffer.from(text)),
+  }
 }
 
 function checkBytes(bytes: number, limit: number): void {

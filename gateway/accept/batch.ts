@@ -2,7 +2,7 @@
 import { PlatformError } from '#core/errors'
 import type { InvocationId } from '#core/ids'
 
-import { fingerprintOf, functionScope } from '../idempotency/fingerprint.ts'
+import type { KeyedRequest } from '../idempotency/fingerprint.ts'
 import { acceptKeyed } from '../idempotency/keyed-accept.ts'
 import type { KeyedAcceptDeps, KeyedSubmission } from '../idempotency/keyed-accept.ts'
 import { acceptMany, putDown } from './accept.ts'
@@ -18,8 +18,7 @@ export async function acceptBatch(
   signal: AbortSignal,
 ): Promise<readonly LineAnswer[]> {
   const right = lines.filter((line): line is BatchLine => !(line instanceof PlatformError))
-  const keyed = right.filter(({ idempotencyKey }) => idempotencyKey !== undefined)
-  const plain = right.filter(({ idempotencyKey }) => idempotencyKey === undefined)
+  const [keyed, plain] = [right.filter(isKeyed), right.filter((line) => !isKeyed(line))]
   const answers = new Map<BatchLine, LineAnswer>()
   const [once, refusals] = await Promise.all([
     keyed.length === 0 ? [] : acceptKeyed(deps, keyed.map(submissionOf), signal),
@@ -39,12 +38,12 @@ export async function acceptBatch(
   return lines.map((line) => (line instanceof PlatformError ? line : (answers.get(line) as LineAnswer)))
 }
 
-function submissionOf({ invocation, idempotencyKey, text }: BatchLine): KeyedSubmission {
-  const { function: name } = invocation
-  return {
-    invocation,
-    key: { scope: functionScope(name), key: idempotencyKey as string },
-    fingerprint: fingerprintOf('BATCH', name, Buffer.from(text)),
-    answer: (id) => acceptedResponse(invocation, id),
-  }
+type KeyedLine = BatchLine & { readonly keyed: KeyedRequest }
+
+function isKeyed(line: BatchLine): line is KeyedLine {
+  return line.keyed !== undefined
+}
+
+function submissionOf({ invocation, keyed }: KeyedLine): KeyedSubmission {
+  return { ...keyed, invocation, answer: (id) => acceptedResponse(invocation, id) }
 }
