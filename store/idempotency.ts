@@ -11,9 +11,9 @@ import type { Begun, IdempotencyKey, IdempotencyStore, StoredResponse } from '#c
 import type { Digest, InvocationId } from '#core/ids'
 import type { HeaderList } from '#core/invocation'
 
-import { guard, storeError } from './connect.ts'
+import { GatheredScript } from './gathered-script.ts'
 import type { Keys } from './keys.ts'
-import { runScript, type Script, script } from './script.ts'
+import { runScript, script } from './script.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -21,7 +21,7 @@ import type { Subscriptions } from './subscriptions.ts'
 const POLL_MS = 1_000
 
 /** KEYS: the key, its lease. The state is `r` (under way), `?` (in doubt) or `d` (done). */
-const BEGIN = script(`
+const BEGIN = `
   local fingerprint, invocation, owner, leaseMs, keptMs = unpack(ARGV)
   local known = redis.call('HMGET', KEYS[1], 'state', 'fingerprint', 'invocation')
   local state = known[1]
@@ -35,16 +35,16 @@ const BEGIN = script(`
   else redis.call('HSET', KEYS[1], 'state', 'r', 'fingerprint', fingerprint, 'invocation', invocation) end
   redis.call('PEXPIRE', KEYS[1], keptMs)
   redis.call('SET', KEYS[2], owner, 'PX', leaseMs)
-  return {'first', state and known[3] or ''}`)
+  return {'first', state and known[3] or ''}`
 /** The first response stays. Also of a process that has lost its lease: it has done what the key stands for. */
-const FINISH = script(`
+const FINISH = `
   local state = redis.call('HGET', KEYS[1], 'state')
   if not state or state == 'd' then return 0 end
   redis.call('HSET', KEYS[1], 'state', 'd', 'status', ARGV[3], 'headers', ARGV[4], 'body', ARGV[5])
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   redis.call('DEL', KEYS[2])
   redis.call('PUBLISH', ARGV[1], '')
-  return 1`)
+  return 1`
 /** Only for the process that has the lease: another one may have taken over. */
 const END = script(`
   if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
@@ -72,21 +72,27 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
   readonly #held = new Map<Digest, string>()
   readonly #processId = randomUUID().slice(0, 13)
   readonly #timer: Disposable
+  readonly #beginning: GatheredScript
+  readonly #finishing: GatheredScript
   #owners = 0
 
   constructor(redis: Redis, context: IdempotencyContext) {
     this.#redis = redis
     this.#context = context
     this.#clock = context.clock ?? systemClock
+    this.#beginning = new GatheredScript(redis, BEGIN, { keys: 2, args: 5 })
+    this.#finishing = new GatheredScript(redis, FINISH, { keys: 2, args: 5 })
     this.#timer = this.#clock.every(context.settings.leaseMs / 3, () => void this.#renew())
   }
 
+  /** Those of one turn of the event loop go out together. */
   async begin(key: IdempotencyKey, fingerprint: Digest, invocation: InvocationId): Promise<Begun> {
     const digest = digestOf(key)
     const { idempotencyMs, leaseMs } = this.#context.settings
     const owner = `${this.#processId}:${++this.#owners}`
     const args = [fingerprint, invocation, owner, leaseMs, idempotencyMs]
-    const [kind, known, ...response] = await this.#begin(digest, args)
+    const reply = await this.#beginning.run(this.#keysOf(digest), args)
+    const [kind, known, ...response] = reply as Buffer[]
     const id = known!.toString() as InvocationId
     switch (kind!.toString()) {
       case 'first':
@@ -101,7 +107,6 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     }
   }
 
-  /** They go out together. */
   beginMany(
     items: readonly { readonly key: IdempotencyKey; readonly fingerprint: Digest; readonly invocation: InvocationId }[],
   ): Promise<readonly Begun[]> {
@@ -113,7 +118,9 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     const { idempotencyMs } = this.#context.settings
     // First: when Redis does not answer, the lease must run out, or the key would be held as long as this process lives.
     this.#held.delete(digest)
-    await this.#run(FINISH, digest, [idempotencyMs, status, JSON.stringify(headers), Buffer.from(body)])
+    const channel = this.#context.keys.idempotencySettled(digest)
+    const bytes = Buffer.from(body.buffer, body.byteOffset, body.length)
+    await this.#finishing.run(this.#keysOf(digest), [channel, idempotencyMs, status, JSON.stringify(headers), bytes])
   }
 
   async abandon(key: IdempotencyKey): Promise<void> {
@@ -154,28 +161,13 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     this.#held.clear()
   }
 
-  /** As runScript, with raw bytes in the reply. */
-  async #begin(digest: Digest, args: readonly (string | number)[]): Promise<Buffer[]> {
-    const keys = this.#keysOf(digest)
-    try {
-      return (await this.#redis.callBuffer('EVALSHA', BEGIN.digest, keys.length, ...keys, ...args)) as Buffer[]
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw storeError(error)
-      return guard(this.#redis.callBuffer('EVAL', BEGIN.lua, keys.length, ...keys, ...args)) as Promise<Buffer[]>
-    }
-  }
-
   async #end(key: IdempotencyKey, how: 'abandon' | 'doubt'): Promise<void> {
     const digest = digestOf(key)
     const owner = this.#held.get(digest)
     if (owner === undefined) return
     this.#held.delete(digest)
-    await this.#run(END, digest, [owner, how])
-  }
-
-  #run(what: Script, digest: Digest, args: readonly (string | number | Buffer)[]): Promise<unknown> {
     const channel = this.#context.keys.idempotencySettled(digest)
-    return runScript(this.#redis, what, this.#keysOf(digest), [channel, ...args])
+    await runScript(this.#redis, END, this.#keysOf(digest), [channel, owner, how])
   }
 
   #keysOf(digest: Digest): string[] {

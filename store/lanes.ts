@@ -38,8 +38,8 @@ const BATCH = 100
 interface OpenLane {
   readonly lane: Lane
   limits: LaneLimits
-  /** Monotonic ms when the limits were last written. */
-  limitedAt: number
+  /** Monotonic ms when the limits were last written; undefined: not by this process. */
+  limitedAt: number | undefined
   usedAt: number
 }
 
@@ -139,7 +139,8 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     const { concurrency, ratePerS } = open.limits
     const isSame = concurrency === limits.concurrency && ratePerS === limits.ratePerS
     const now = this.#clock.monotonic()
-    if (isSame && now - open.limitedAt < LIMIT_AGAIN_MS) return
+    const lastsMs = concurrency === 0 && ratePerS === 0 ? Number.POSITIVE_INFINITY : LIMIT_AGAIN_MS
+    if (isSame && open.limitedAt !== undefined && now - open.limitedAt < lastsMs) return
     await open.lane.limit(limits)
     open.limits = limits
     open.limitedAt = now
@@ -242,7 +243,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     let open = this.#open.get(name)
     if (open === undefined) {
       const lane = new Lane(name, this.#laneContext)
-      open = { lane, limits: UNLIMITED, limitedAt: Number.NEGATIVE_INFINITY, usedAt: now }
+      open = { lane, limits: UNLIMITED, limitedAt: undefined, usedAt: now }
       this.#open.set(name, open)
     }
     open.usedAt = now

@@ -263,7 +263,7 @@ export class Lane {
     const rate = ratePerS > 0 ? { max: ratePerS, duration: 1_000 } : {}
     const set = Object.entries({ ...(concurrency > 0 ? { concurrency } : {}), ...rate }).flat()
     const unset = [...(concurrency > 0 ? [] : ['concurrency']), ...(ratePerS > 0 ? [] : ['max', 'duration'])]
-    const changes = redis.multi()
+    const changes = redis.pipeline()
     if (set.length > 0) changes.hset(meta, ...set)
     if (unset.length > 0) changes.hdel(meta, ...unset)
     await run(changes)

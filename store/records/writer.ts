@@ -124,7 +124,7 @@ export class RecordWriter {
   /** One that is to run later is kept until then, and as long again as all others. */
   #keptMs({ state, acceptedAt, notBefore = acceptedAt }: InvocationRecord): number {
     const { retentionMs } = this.#settings
-    return state === 'queued' ? retentionMs + Math.max(0, notBefore - acceptedAt) : retentionMs
+    return state === 'queued' ? retentionMs + Math.max(0, Math.ceil(notBefore - acceptedAt)) : retentionMs
   }
 
   async #append(lines: readonly StoredLogLine[]): Promise<void> {

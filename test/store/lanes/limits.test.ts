@@ -82,8 +82,8 @@ test('no more are started in a second than the limit, and the others ring when t
   for (const { lanes } of [one, two]) serve(lanes, onTake)
   await one.lanes.addMany(Array.from({ length: 12 }, () => sampleInvocation()))
   await eventually(() => starts.length === 12)
-  // Windows of a second each with at most 5: twelve need more than two full ones.
-  expect(starts.at(-1)! - starts[0]!).toBeGreaterThan(1_900)
+  // Windows of a second each with at most 5: the last ones come in the third.
+  expect(starts.at(-1)! - starts[0]!).toBeGreaterThan(1_000)
 })
 
 test('a limit that is raised or taken away lets those that wait go at once', async () => {
