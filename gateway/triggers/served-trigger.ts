@@ -152,12 +152,18 @@ async function keepOpen(opening: Opening): Promise<void> {
 
 /** Opens the source and stays until it is lost, which is an error, or the signal aborts. */
 async function serveOnce({ deps, core, source, signal }: Opening): Promise<void> {
-  await using open: OpenSource = await source.open(contextOf(deps, core, signal))
   if (signal.aborted) return
+  const stopped = Promise.withResolvers<undefined>()
+  signal.addEventListener('abort', () => stopped.resolve(undefined), { once: true })
+  const opening = source.open(contextOf(deps, core, signal))
+  // A broker that does not answer must not keep a trigger from being stopped.
+  await using open = await Promise.race([opening, stopped.promise])
+  if (open === undefined) {
+    opening.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
+    return
+  }
   core.opened()
   using _lag = watchLag(deps, core, open)
-  const stopped = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => stopped.resolve(), { once: true })
   await Promise.race([open.ended.then(() => Promise.reject(new Error('the source ended'))), stopped.promise])
 }
 

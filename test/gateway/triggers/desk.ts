@@ -80,12 +80,15 @@ export class HandSource implements PullSource {
   readonly fields = {}
   readonly contexts: SourceContext[] = []
   disposed = 0
+  /** What open() waits for. */
+  gate: Promise<void> | undefined
   /** What open() fails with. */
   broken: Error | undefined
   lost = Promise.withResolvers<void>()
 
   async open(context: SourceContext): Promise<OpenSource> {
     this.contexts.push(context)
+    await this.gate
     if (this.broken !== undefined) throw this.broken
     this.lost = Promise.withResolvers<void>()
     this.lost.promise.catch(() => {})

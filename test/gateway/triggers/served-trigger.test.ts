@@ -236,6 +236,21 @@ describe('a source', () => {
     await served[Symbol.asyncDispose]()
   })
 
+  it('that does not come to be open can be stopped, and is closed when it is', async () => {
+    const desk = await Desk.open()
+    const source = new HandSource()
+    const gate = Promise.withResolvers<void>()
+    source.gate = gate.promise
+    const served = servePull(desk.deps, triggerOf({ kind: 'amqp' }), source)
+    await settle()
+    expect(await desk.triggers.status(NAME)).toMatchObject({ state: 'starting' })
+    await served[Symbol.asyncDispose]()
+    expect(source.disposed).toBe(0)
+    gate.resolve()
+    await settle()
+    expect(source.disposed).toBe(1)
+  })
+
   it('that is stopped gets back what is not queued, and leaves nothing behind', async () => {
     const { desk, source, served } = await open({ concurrency: 1 })
     const outcomes = await Promise.all([
