@@ -4,6 +4,7 @@ import type { SourceKind } from '#core/trigger'
 import { amqpSource } from './amqp/source.ts'
 import { eventsSource } from './events/source.ts'
 import { httpSource } from './http/source.ts'
+import { mqttSource } from './mqtt/source.ts'
 import { natsSource } from './nats/source.ts'
 import { scheduleSource } from './schedule/source.ts'
 import type { EventSource } from './source.ts'
@@ -16,4 +17,5 @@ export const SOURCES: SourceCatalogue = {
   events: eventsSource,
   nats: natsSource,
   amqp: amqpSource,
+  mqtt: mqttSource,
 }

@@ -1,6 +1,6 @@
 // The fields of a trigger on RabbitMQ.
 import { invalidField, type OptionsOf, type SourceFields } from '../fields.ts'
-import { TLS_FIELDS } from '../tls.ts'
+import { checkTls, TLS_FIELDS } from '../tls.ts'
 
 const NAME = /^\P{Cc}{1,255}$/u
 
@@ -46,7 +46,9 @@ export const FIELDS = {
 export type AmqpOptions = OptionsOf<typeof FIELDS>
 
 /** @throws PlatformError `invalid-trigger` */
-export function checkOptions({ url, exchange, routingKeys }: AmqpOptions): void {
+export function checkOptions(options: AmqpOptions): void {
+  checkTls(options, 'amqps:')
+  const { url, exchange, routingKeys } = options
   if (new URL(url).search !== '') throw invalidField('source.url', 'without a query')
   if (exchange !== '' || routingKeys.length === 0) return
   throw invalidField('source.exchange', 'given where there are routingKeys', exchange)

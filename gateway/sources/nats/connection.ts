@@ -38,10 +38,9 @@ function addressOf(options: NatsOptions): NodeConnectionOptions {
   const { protocol, host, username, password } = new URL(options.url)
   const user = decodeURIComponent(username)
   const secret = decodeURIComponent(password)
-  const tls = tlsOptions(options)
   return {
     servers: host,
-    ...(protocol === 'tls:' || Object.keys(tls).length > 0 ? { tls } : {}),
+    ...(protocol === 'tls:' ? { tls: tlsOptions(options) } : {}),
     ...(secret === '' ? {} : user === '' ? { token: secret } : { user, pass: secret }),
   }
 }

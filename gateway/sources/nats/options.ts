@@ -1,6 +1,6 @@
 // The fields of a trigger on NATS JetStream.
 import { invalidField, type OptionsOf, type SourceFields } from '../fields.ts'
-import { TLS_FIELDS } from '../tls.ts'
+import { checkTls, TLS_FIELDS } from '../tls.ts'
 
 const NAME = /^[^\s.*>/\\]{1,255}$/
 
@@ -54,7 +54,9 @@ export const FIELDS = {
 export type NatsOptions = OptionsOf<typeof FIELDS>
 
 /** @throws PlatformError `invalid-trigger` */
-export function checkOptions({ url, credentials }: NatsOptions): void {
+export function checkOptions(options: NatsOptions): void {
+  checkTls(options, 'tls:')
+  const { url, credentials } = options
   const { username, password } = new URL(url)
   // A user is shown, a password is not.
   if (username !== '' && password === '') {
