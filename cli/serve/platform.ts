@@ -5,8 +5,11 @@ import { join } from 'node:path'
 
 import { systemClock } from '#core/clock'
 import type { Config } from '#core/config'
+import type { Destinations } from '#core/destination'
 import type { DriverStatus } from '#core/invoker'
 import type { Gateway, GatewayOptions } from '#gateway/gateway'
+import { createDestinations } from '#gateway/destinations/destinations'
+import { FunctionDirectory } from '#gateway/directory'
 import { createGateway } from '#gateway/server'
 import { ArtifactCache } from '#invoker/artifacts'
 import { Consumer } from '#invoker/async/consumer'
@@ -18,6 +21,7 @@ import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import type { Store } from '#store/open'
 
 import type { Logger } from './log.ts'
+import { openOutbound } from './outbound.ts'
 import {
   artifactDir,
   installationOf,
@@ -30,6 +34,7 @@ import {
   type Context,
 } from './parts.ts'
 import { openRuntimeDir } from './runtime-dir.ts'
+import { signingSecret } from './token.ts'
 
 /** Of the disk, for artifacts that sandboxes load; the least recently used go first. */
 const ARTIFACT_CACHE_BYTES = 4 * 1024 ** 3
@@ -87,7 +92,17 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   )
   // A private Redis has no other user, so what was running belongs to a process that has crashed.
   if (config.redisUrl === '') await store.lanes.takeOverAll((await store.functions.list()).map(({ name }) => name))
-  const consumer = startConsumer(context, { store, invoker, gateway })
+  const outbound = opening.use(openOutbound(systemClock))
+  const directory = opening.use(new FunctionDirectory(store.functions, systemClock))
+  const destinations = createDestinations({
+    ...store,
+    clock: systemClock,
+    outbound,
+    signingSecret: await signingSecret(config),
+    live: (name) => directory.resolve(name),
+    publish: (events) => gateway.publish(events),
+  })
+  const consumer = startConsumer(context, { store, invoker, gateway, destinations })
   // Both drain at the same time: what runs has `drainMs` and not twice that.
   opening.defer(async () => {
     await Promise.all([gateway[Symbol.asyncDispose](), consumer[Symbol.asyncDispose]()])
@@ -110,16 +125,15 @@ function artifactCache(config: Config, { blobs }: Store): ArtifactCache {
 
 function startConsumer(
   { config, log }: Context,
-  parts: { store: Store; invoker: Dispatcher; gateway: Gateway },
+  parts: { store: Store; invoker: Dispatcher; gateway: Gateway; destinations: Destinations },
 ): Consumer {
-  const { store, invoker, gateway } = parts
+  const { store, invoker, gateway, destinations } = parts
   return new Consumer({
     lanes: store.lanes,
     functions: store.functions,
     records: store.records,
     deadLetters: store.deadLetters,
-    // Until destinations are composed: what is to be told waits in the delivery lanes.
-    destinations: undefined,
+    destinations,
     invoker,
     clock: systemClock,
     log: invokerLog(log),
@@ -127,6 +141,7 @@ function startConsumer(
     drainMs: config.drainMs,
     maxResultBytes: config.maxResultBytes,
     onCompletion: (name, completion) => gateway.observe(name, completion),
+    onEnd: (record) => gateway.observeEnd(record),
     onDelivery: (name, state) => gateway.observeDelivery(name, state),
   })
 }

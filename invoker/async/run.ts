@@ -30,6 +30,8 @@ export interface AsyncRunOptions {
   readonly maxResultBytes: number
   /** Told of every attempt that a sandbox had, for metrics. */
   readonly onCompletion: (name: FunctionName, completion: Completion) => void
+  /** Told of every final record when it is durable, for metrics. */
+  readonly onEnd?: (record: InvocationRecord) => void
 }
 
 /** After so many processes have ended while they ran it, it is held to be the cause, and given up. */

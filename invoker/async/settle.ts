@@ -24,6 +24,8 @@ export interface SettleOptions {
   readonly deadLetters: DeadLetters
   readonly lanes: Pick<Lanes, 'add'>
   readonly clock: Clock
+  /** Told of each final record when it is durable: for metrics. */
+  readonly onEnd?: (record: InvocationRecord) => void
 }
 
 /** 1 s after the first try, up to 5 minutes between two. */
@@ -61,6 +63,7 @@ export async function settle(claim: Claim, settlement: Settlement, options: Sett
     ...(told === undefined ? {} : { deliveries: [told] }),
   }
   await insist(() => records.save(final), claim.lost, clock)
+  options.onEnd?.(final)
   await tell(claim, final, options)
 }
 
