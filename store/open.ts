@@ -2,6 +2,7 @@
 import type { BlobStore } from '#core/artifact'
 import { type Clock, systemClock } from '#core/clock'
 import type { DeadLetters } from '#core/dead-letter'
+import type { JobQueues } from '#core/destination'
 import type { FunctionStore } from '#core/function-store'
 import type { HistoryStore } from '#core/history-store'
 import type { IdempotencyStore } from '#core/idempotency'
@@ -15,6 +16,7 @@ import { RedisDeadLetters } from './dead-letters.ts'
 import { RedisFunctionStore } from './functions.ts'
 import { RedisHistoryStore } from './histories.ts'
 import { RedisIdempotency } from './idempotency.ts'
+import { RedisJobQueues } from './job-queues.ts'
 import { keysWith } from './keys.ts'
 import { RedisLanes } from './lanes.ts'
 import { RedisRecordStore } from './records.ts'
@@ -36,6 +38,7 @@ export interface Store extends AsyncDisposable {
   }
   readonly idempotency: IdempotencyStore
   readonly triggers: TriggerStore
+  readonly queues: JobQueues
   readonly histories: HistoryStore
   /** Where it is, for the banner; without password. */
   readonly detail: string
@@ -74,6 +77,7 @@ export async function openStore({ url, prefix = 'hearth', ...options }: StoreOpt
   const openBlocking = () => connect(url, 'blocking', settings, clock)
   const lanes = opening.use(new RedisLanes(redis, { keys, settings, subscriptions, openBlocking, clock }))
   const idempotency = opening.use(new RedisIdempotency(redis, { keys, settings, subscriptions, clock }))
+  const queues = opening.use(new RedisJobQueues(redis))
   const opened = opening.move()
   return {
     functions,
@@ -83,6 +87,7 @@ export async function openStore({ url, prefix = 'hearth', ...options }: StoreOpt
     deadLetters: new RedisDeadLetters(redis, { keys, settings, clock }),
     idempotency,
     triggers: new RedisTriggers(redis, keys, subscriptions),
+    queues,
     histories: new RedisHistoryStore(redis, keys),
     detail: describeRedisUrl(url),
     async ping() {

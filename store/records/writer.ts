@@ -27,7 +27,7 @@ const ID_LENGTH = 36
  */
 const WRITE = script(`
   local listed = {${listedStates()}}
-  local added, removed, settled, lines, names = {}, {}, {}, {}, {}
+  local added, removed, settled, lines, names, seen = {}, {}, {}, {}, {}, {}
   local function push(lists, key, ...)
     local list = lists[key]
     if not list then list = {} lists[key] = list end
@@ -57,14 +57,18 @@ const WRITE = script(`
       if before and before ~= state and listed[before] then push(removed, index .. listed[before], id) end
       if trigger ~= '' then push(added, trigger, 0, id) end
       if channel ~= '' then push(settled, channel, id) end
-      names[string.match(line, '^[^ ]+', ${ID_LENGTH + 2})] = true
+      local name = string.match(line, '^[^ ]+', ${ID_LENGTH + 2})
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
       lines[#lines + 1] = line
     end
   end
   if #lines == 0 then return 0 end
   for key, members in pairs(added) do redis.call('ZADD', key, unpack(members)) end
   for key, ids in pairs(removed) do redis.call('ZREM', key, unpack(ids)) end
-  for name in pairs(names) do redis.call('SADD', KEYS[2], name) end
+  redis.call('SADD', KEYS[2], unpack(names))
   for channel, ids in pairs(settled) do redis.call('PUBLISH', channel, table.concat(ids, ' ')) end
   redis.call('PUBLISH', ARGV[1], table.concat(lines, '\\n'))
   return #lines`)

@@ -14,6 +14,11 @@ import { findOnPath, runProgram } from '#store/server/run'
 
 import { eventually } from '../samples.ts'
 
+/** How long it takes to load depends on the machine. */
+function isRemarkable(message: string): boolean {
+  return message !== 'Redis loads its data'
+}
+
 /** The redis folder of a data directory: what is in it, and the server's pid. */
 async function withDirs(run: (dirs: { dataDir: string; cacheDir: string; redisDir: string }) => Promise<void>) {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-find-'))
@@ -135,7 +140,7 @@ test('after kill -9 of its owner the next one recovers the data and the director
     expect(await isAlive(orphan)).toBe(true)
     const messages: string[] = []
     await using found = await find(dirs, messages)
-    expect(messages).toEqual(['A Redis that an earlier Hearth left behind is shut down'])
+    expect(messages.filter(isRemarkable)).toEqual(['A Redis that an earlier Hearth left behind is shut down'])
     expect(await isAlive(orphan)).toBe(false)
     expect(await command(found.url, 'GET', 'kept')).toBe('yes')
   }))
@@ -202,7 +207,7 @@ test('a server that dies is started again with its data', () =>
     process.kill(pid, 'SIGKILL')
     await eventually(async () => ![pid, 0].includes(await pidIn(dirs.redisDir)))
     expect(await command(found.url, 'GET', 'kept')).toBe('yes')
-    expect(messages).toEqual(['Redis ended (SIGKILL) and is started again'])
+    expect(messages.filter(isRemarkable)).toEqual(['Redis ended (SIGKILL) and is started again'])
   }))
 
 test('a server that cannot start is reported with what it wrote, and gives the directory back', () =>
