@@ -92,16 +92,7 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   )
   // A private Redis has no other user, so what was running belongs to a process that has crashed.
   if (config.redisUrl === '') await store.lanes.takeOverAll((await store.functions.list()).map(({ name }) => name))
-  const outbound = opening.use(openOutbound(systemClock))
-  const directory = opening.use(new FunctionDirectory(store.functions, systemClock))
-  const destinations = createDestinations({
-    ...store,
-    clock: systemClock,
-    outbound,
-    signingSecret: await signingSecret(config),
-    live: (name) => directory.resolve(name),
-    publish: (events) => gateway.publish(events),
-  })
+  const destinations = opening.use(await openDestinations(config, store, gateway))
   const consumer = startConsumer(context, { store, invoker, gateway, destinations })
   // Both drain at the same time: what runs has `drainMs` and not twice that.
   opening.defer(async () => {
@@ -121,6 +112,21 @@ export async function openPlatform(context: Context, adminToken: string): Promis
 
 function artifactCache(config: Config, { blobs }: Store): ArtifactCache {
   return new ArtifactCache({ dir: artifactDir(config), blobs, maxBytes: ARTIFACT_CACHE_BYTES, clock: systemClock })
+}
+
+async function openDestinations(config: Config, store: Store, gateway: Gateway): Promise<Destinations & Disposable> {
+  using opening = new DisposableStack()
+  const directory = opening.use(new FunctionDirectory(store.functions, systemClock))
+  const destinations = createDestinations({
+    ...store,
+    clock: systemClock,
+    outbound: opening.use(openOutbound(systemClock)),
+    signingSecret: await signingSecret(config),
+    live: (name) => directory.resolve(name),
+    publish: (events) => gateway.publish(events),
+  })
+  const opened = opening.move()
+  return { ...destinations, [Symbol.dispose]: () => opened.dispose() }
 }
 
 function startConsumer(

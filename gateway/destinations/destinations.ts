@@ -13,6 +13,7 @@ import { binaryRequest, structuredRequest } from '../cloud-events/http.ts'
 import { eventToJson } from '../cloud-events/json.ts'
 import { fingerprintOf, functionScope } from '../idempotency/fingerprint.ts'
 import { acceptKeyed, type KeyedAcceptDeps } from '../idempotency/keyed-accept.ts'
+import { INTERNAL_ORIGIN } from '../triggers/request.ts'
 import { signatureHeaders } from './signature.ts'
 import { deliveryId, emittedEvents, hopsOf, MAX_HOPS, toldEvent } from './told-event.ts'
 
@@ -22,12 +23,10 @@ export interface DestinationDeps extends KeyedAcceptDeps {
   readonly outbound: Outbound
   /** `whsec_…`: what posts to URLs are signed with. */
   readonly signingSecret: string
-  /** What a function sees as the origin of its URL. */
-  readonly origin: string
   /** Live version of a function. @throws PlatformError `function-not-found` */
   readonly live: (name: FunctionName) => FunctionVersion | Promise<FunctionVersion>
   /** Hands events to the bus; durable when it resolves. */
-  readonly publish: (events: readonly CloudEvent[], signal: AbortSignal) => Promise<unknown>
+  readonly publish: (events: readonly CloudEvent[]) => Promise<unknown>
 }
 
 /** Longest wait for the answer of a URL, ms. */
@@ -47,7 +46,7 @@ export function createDestinations(deps: DestinationDeps): Destinations {
           return deps.queues.add(destination.name, job)
         }
         case 'events':
-          await deps.publish(emittedEvents(delivery), signal)
+          await deps.publish(emittedEvents(delivery))
           return undefined
         case 'url':
           return post(deps, destination.url, delivery, signal)
@@ -67,7 +66,7 @@ async function invoke(
 ): Promise<void> {
   const version = await deps.live(name)
   const { headers, body } = binaryRequest(toldEvent(delivery))
-  const request = { method: 'POST', target: '/', origin: deps.origin, headers, body }
+  const request = { method: 'POST', target: '/', origin: INTERNAL_ORIGIN, headers, body }
   const cause = { destinationOf: delivery.record.id }
   const invocation = queuedInvocation(
     { version, request, options: defaultOptions(version.spec), cause },

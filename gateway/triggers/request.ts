@@ -6,14 +6,14 @@ import type { TriggerSpec } from '#core/trigger'
 import { batchRequest, binaryRequest, structuredRequest } from '../cloud-events/http.ts'
 
 /** What the function sees as the origin of its URL: no client called it. */
-const ORIGIN = 'http://hearth.internal'
+export const INTERNAL_ORIGIN = 'http://hearth.internal'
 
 /** With `batchSize` above 1 always a batch, also of one event, so that the function has one form to read. */
 export function requestOf(
   { path, mode, batchSize }: Pick<TriggerSpec, 'path' | 'mode' | 'batchSize'>,
   events: readonly CloudEvent[],
 ): QueuedRequest {
-  return { method: 'POST', target: path, origin: ORIGIN, ...contentOf(mode, batchSize, events) }
+  return { method: 'POST', target: path, origin: INTERNAL_ORIGIN, ...contentOf(mode, batchSize, events) }
 }
 
 function contentOf(

@@ -70,7 +70,6 @@ function world(egress: readonly string[] = []): World {
     queues: { add: async (queue, job) => void jobs.push({ queue, ...job }) },
     outbound,
     signingSecret: secret,
-    origin: 'http://127.0.0.1:8787',
     live: (name) => versionOf(name, { egress }),
     publish: async (events) => published.push(...events),
   })
