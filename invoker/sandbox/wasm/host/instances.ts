@@ -37,13 +37,14 @@ interface Queued {
   readonly failed: (reason: unknown) => void
 }
 
-export class Instances {
+export class Instances implements Disposable {
   readonly #guest: Guest
   readonly #policy: InstancePolicy
   readonly #flush: () => void
   /** The last used last: it is the one whose memory is in the caches. */
   readonly #idle: Live[] = []
   readonly #queue: Queued[] = []
+  readonly #trims: Disposable
   #busy = 0
   /** Whether the queue is being worked off, in this turn of the event loop or in the next. */
   #working = false
@@ -54,7 +55,7 @@ export class Instances {
     this.#guest = guest
     this.#policy = policy
     this.#flush = flush
-    clock.every(TRIM_MS, () => this.#trim())
+    this.#trims = clock.every(TRIM_MS, () => this.#trim())
   }
 
   /** Makes the first. @throws what the guest throws */
@@ -73,6 +74,12 @@ export class Instances {
     if (this.#working) return
     this.#working = true
     this.#work()
+  }
+
+  /** Of those that nobody uses. */
+  [Symbol.dispose](): void {
+    this.#trims[Symbol.dispose]()
+    for (const live of this.#idle.splice(0)) live.instance.abandon()
   }
 
   #work(): void {

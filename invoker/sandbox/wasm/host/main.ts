@@ -39,6 +39,7 @@ function create(channel: number): void {
     worker: spares.take(),
     modules,
     onFrame: (frame) => driver.send(frame, frame.payload),
+    onLoaded: (practice) => spares.practiseWith(practice),
     onEnd: (termination) => {
       sandboxes.delete(channel)
       const header = { type: ControlType.ended, flags: FrameFlag.none, channel: 0, call: channel }

@@ -21,6 +21,18 @@ export interface LoadMessage {
   readonly modules: ReadonlyMap<string, WebAssembly.Module>
 }
 
+/** To a generic worker: a js function that others have loaded, to practise with. Answered by PractisedMessage. */
+export interface PractiseMessage {
+  readonly kind: 'practise'
+  readonly manifest: WasmManifest
+  readonly modules: ReadonlyMap<string, WebAssembly.Module>
+  readonly memoryMiB: number
+}
+
+export interface PractisedMessage {
+  readonly kind: 'practised'
+}
+
 /** To an assigned worker: the artifact could not be read. */
 export interface LoadFailedMessage {
   readonly kind: 'load-failed'
@@ -33,4 +45,4 @@ export interface GlueCodeMessage {
   readonly code: Uint8Array
 }
 
-export type ToWorker = AssignMessage | LoadMessage | LoadFailedMessage
+export type ToWorker = PractiseMessage | AssignMessage | LoadMessage | LoadFailedMessage

@@ -25,7 +25,7 @@ export interface SandboxAgentOptions {
   readonly onGlueCode: (code: Uint8Array) => void
 }
 
-export class SandboxAgent {
+export class SandboxAgent implements Disposable {
   readonly #options: SandboxAgentOptions
   readonly #calls = new Map<number, Call>()
   readonly #egress: EgressClient
@@ -69,6 +69,11 @@ export class SandboxAgent {
       default:
         this.#calls.get(frame.call)?.receive(frame)
     }
+  }
+
+  /** Lets go of its instances. */
+  [Symbol.dispose](): void {
+    this.#instances?.[Symbol.dispose]()
   }
 
   #invoke(frame: Frame): void {

@@ -4,8 +4,9 @@ import { pathToFileURL } from 'node:url'
 
 import { FrameSocket } from '../../frame-socket.ts'
 import { lockDown } from './lock-down.ts'
-import type { GlueCodeMessage, ToWorker } from './messages.ts'
+import type { GlueCodeMessage, PractisedMessage, ToWorker } from './messages.ts'
 import { PortStream } from './port-stream.ts'
+import { practise } from './practice.ts'
 import { SandboxAgent } from './sandbox-agent.ts'
 
 const port = parentPort!
@@ -26,6 +27,10 @@ port.on('message', (message: ArrayBuffer | ToWorker) => {
       importGlue: (path) => importGlue(pathToFileURL(path).href),
       onGlueCode: (code) => port.postMessage({ kind: 'glue-code', code } satisfies GlueCodeMessage),
     })
+    return
+  }
+  if (message.kind === 'practise') {
+    void practise(message).then(() => port.postMessage({ kind: 'practised' } satisfies PractisedMessage))
     return
   }
   void agent?.load(message)
