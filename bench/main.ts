@@ -10,6 +10,7 @@ import { burst } from './suites/burst.ts'
 import { cold } from './suites/cold.ts'
 import { crowd } from './suites/crowd.ts'
 import { density } from './suites/density.ts'
+import { fairness } from './suites/fairness.ts'
 import { starts } from './suites/starts.ts'
 import { warm } from './suites/warm.ts'
 
@@ -22,7 +23,8 @@ const SUITES: Readonly<Record<SuiteName, Suite>> = {
   starts: on({ ...NO_STEM_CELLS, ...NO_LADDER, ...UNBOUNDED_MEMORY }, starts),
   crowd: on(NO_STEM_CELLS, crowd),
   density,
-  async: on({}, asyncSuite),
+  async: asyncSuite,
+  fairness: on({}, fairness),
 }
 
 /** With a platform of its own. @param settings beside those of every benchmark */

@@ -1,7 +1,7 @@
 // The command line of the benchmarks.
 import { parseArgs } from 'node:util'
 
-export const SUITE_NAMES = ['warm', 'cold', 'burst', 'starts', 'crowd', 'density', 'async'] as const
+export const SUITE_NAMES = ['warm', 'cold', 'burst', 'starts', 'crowd', 'density', 'async', 'fairness'] as const
 export type SuiteName = (typeof SUITE_NAMES)[number]
 
 export interface Options {

@@ -1,7 +1,7 @@
 // The baseline of the async path: one bare BullMQ queue, producer and worker in one process.
 // usage: node bullmq.mjs <path of a Redis socket> <jobs> <jobs under way at once>
-// Prints {added, finished}, jobs per second: adds alone, and with a worker from the first add to the last end; and the
-// CPU time of a job in both, of this process and of Redis together, microseconds: {addedUs, finishedUs}.
+// Prints {added, bulk, finished}, jobs per second: adds alone, all in one addBulk, and with a worker from the first add to
+// the last end; and the CPU time of a job, of this process and of Redis together, microseconds: {addedUs, finishedUs}.
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 
@@ -33,6 +33,11 @@ const added = (jobs / (performance.now() - addsFrom)) * 1000
 const addedUs = ((await cpuUs()) - addsCpuFrom) / jobs
 await queue.obliterate({ force: true })
 
+const bulkFrom = performance.now()
+await queue.addBulk(Array.from({ length: jobs }, () => ({ name: 'job', data: job })))
+const bulk = (jobs / (performance.now() - bulkFrom)) * 1000
+await queue.obliterate({ force: true })
+
 let done = 0
 const finishing = Promise.withResolvers()
 const worker = new Worker(
@@ -49,7 +54,7 @@ await addAll()
 await finishing.promise
 const finished = (jobs / (performance.now() - from)) * 1000
 const finishedUs = ((await cpuUs()) - cpuFrom) / jobs
-console.log(JSON.stringify({ added, finished, addedUs, finishedUs }))
+console.log(JSON.stringify({ added, bulk, finished, addedUs, finishedUs }))
 await worker.close()
 await queue.close()
 client.disconnect()

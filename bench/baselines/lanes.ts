@@ -98,16 +98,16 @@ class Meter {
   }
 
   static async start(redis: Redis): Promise<Meter> {
-    return new Meter(redis, await cpuUs(redis))
+    return new Meter(redis, await usedCpuUs(redis))
   }
 
   async per(jobs: number): Promise<{ readonly rate: number; readonly cpuUs: number }> {
     const rate = (jobs / (performance.now() - this.#from)) * 1000
-    return { rate, cpuUs: ((await cpuUs(this.#redis)) - this.#cpuFromUs) / jobs }
+    return { rate, cpuUs: ((await usedCpuUs(this.#redis)) - this.#cpuFromUs) / jobs }
   }
 }
 
-async function cpuUs(redis: Redis): Promise<number> {
+async function usedCpuUs(redis: Redis): Promise<number> {
   const { user, system } = process.cpuUsage()
   const seconds = (await redis.info('cpu')).matchAll(/^used_cpu_(?:user|sys):([\d.]+)/gm)
   return [...seconds].reduce((sum, [, each]) => sum + Number(each) * 1e6, user + system)

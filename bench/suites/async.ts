@@ -1,5 +1,7 @@
-// Async invocations against bare BullMQ: how fast they are accepted, and how fast all come to their end. The platform
-// keeps a record with the result of each and lists them by state; bare BullMQ forgets a job that is done.
+// Async invocations against bare BullMQ on the same Redis: how fast they are accepted, one by one and in a batch, and how
+// fast all come to their end. First what queueing alone costs (baselines/lanes.ts: no HTTP, no sandboxes), then the
+// platform with real sandboxes. Hearth keeps a record with input and result of each; bare BullMQ forgets a job that is
+// done.
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,28 +9,46 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
+import { ask } from '#store/server/ask'
 import { findRedis } from '#store/server/find'
 
 import { BENCH_FUNCTIONS, deployAll } from '../functions.ts'
 import type { Options } from '../options.ts'
-import type { Platform } from '../platform.ts'
+import { Platform } from '../platform.ts'
 import { postAll } from '../post.ts'
-import { type BenchResult, summarize } from '../result.ts'
+import { type About, type BenchResult, summarize } from '../result.ts'
 
 const run = promisify(execFile)
 const JOBS = 8000
 const WIDTH = 64
+/** What queueing alone is measured with. */
+const FUNCTIONS = [1, 1000]
 const MEASURED = BENCH_FUNCTIONS.filter(({ name }) => name === 'js-warm' || name === 'node')
+const BATCH = Array.from({ length: JOBS }, () => '{"body":"hello","headers":{"content-type":"text/plain"}}').join('\n')
 /** Its only call never ends while others are accepted, so nothing is measured but accepting. */
 const BUSY = 'export default { fetch: () => new Promise((resolve) => setTimeout(resolve, 50_000)) }'
 const BUSY_SPEC = { runtime: 'js', instances: 'warm', concurrency: '1', maxSandboxes: '1', timeoutMs: '60000' }
 
-export async function asyncSuite(platform: Platform, { runs }: Options): Promise<readonly BenchResult[]> {
+/** Of a baseline: per second, and microseconds of processor time of its process and Redis per job. */
+interface Rates {
+  readonly added: number
+  readonly bulk: number
+  readonly finished: number
+  readonly finishedUs: number
+}
+
+interface Round {
+  readonly bare: Rates
+  /** By number of functions. */
+  readonly lanes: ReadonlyMap<number, Pick<Rates, 'finished' | 'finishedUs'>>
+  readonly accepted: number
+  readonly batch: number
+  /** By function. */
+  readonly finished: ReadonlyMap<string, number>
+}
+
+export async function asyncSuite({ runs }: Options): Promise<readonly BenchResult[]> {
   const dataDir = await mkdtemp(join(tmpdir(), 'hearth-bench-redis-'))
-  const names = (await deployAll(platform, {}, MEASURED)).map(({ name }) => name)
-  const finished = new Map(names.map((name) => [name, [] as number[]]))
-  const accepted: number[] = []
-  const bare = { added: [] as number[], finished: [] as number[] }
   try {
     await using redis = await findRedis({
       dataDir,
@@ -36,54 +56,107 @@ export async function asyncSuite(platform: Platform, { runs }: Options): Promise
       onProgress: (message) => console.error(message),
       signal: new AbortController().signal,
     })
+    const path = new URL(redis.url).pathname
+    await using platform = await Platform.start({ HEARTH_REDIS_URL: redis.url })
+    const names = (await deployAll(platform, {}, MEASURED)).map(({ name }) => name)
     for (const name of names) await endToEnd(platform, name)
+    // Counted while the platform has done all that it does; one of them asks.
+    const connections = clientsIn(await ask(path, 'client', 'list')) - 1
     console.error(`async: ${runs} rounds of ${JOBS} invocations, ${WIDTH} at once`)
+    const rounds: Round[] = []
     for (let round = 0; round < runs; round++) {
-      const rates = await bareBullmq(new URL(redis.url).pathname)
-      bare.added.push(rates.added)
-      bare.finished.push(rates.finished)
-      accepted.push(await acceptedOnly(platform))
-      for (const name of names) finished.get(name)!.push(await endToEnd(platform, name))
+      rounds.push(await measure(platform, path, names))
       console.error(`async: round ${round + 1} of ${runs}`)
     }
+    return resultsOf(rounds, names, connections)
   } finally {
     await rm(dataDir, { recursive: true, force: true })
   }
+}
+
+async function measure(platform: Platform, path: string, names: readonly string[]): Promise<Round> {
+  const bare = await baseline('bullmq.mjs', path)
+  const lanes = new Map<number, Rates>()
+  for (const functions of FUNCTIONS) lanes.set(functions, await baseline('lanes.ts', path, functions))
+  const { accepted, batch } = await accepting(platform)
+  const finished = new Map<string, number>()
+  for (const name of names) finished.set(name, await endToEnd(platform, name))
+  return { bare, lanes, accepted, batch, finished }
+}
+
+function ratio(least: number): Pick<About, 'unit' | 'aim'> {
+  return { unit: '/s', aim: { of: 'ratio', least } }
+}
+
+function resultsOf(rounds: readonly Round[], names: readonly string[], connections: number): BenchResult[] {
+  const bare = rounds.map((round) => round.bare)
+  const finished = bare.map((each) => each.finished)
+  const batches = rounds.map(({ batch }) => batch)
+  const accepted = rounds.map((round) => round.accepted)
   return [
-    summarize({ name: 'async: accepted (202)', unit: '/s', aim: { of: 'ratio', least: 0.8 } }, accepted, bare.added),
+    summarize(
+      { name: 'async: accepted (202), against add', ...ratio(0.8) },
+      accepted,
+      bare.map(({ added }) => added),
+    ),
+    summarize(
+      { name: `async: a batch of ${JOBS}, against addBulk`, ...ratio(0.7) },
+      batches,
+      bare.map(({ bulk }) => bulk),
+    ),
+    ...FUNCTIONS.flatMap((functions) => {
+      const name = `async queueing alone, ${functions === 1 ? '1 function' : `${functions} functions`}`
+      const own = rounds.map(({ lanes }) => lanes.get(functions)!)
+      return [
+        summarize(
+          { name: `${name}: end to end`, ...ratio(0.7) },
+          own.map((each) => each.finished),
+          finished,
+        ),
+        summarize(
+          { name: `${name}: processor time of a job`, unit: 'µs' },
+          own.map((each) => each.finishedUs),
+          bare.map((each) => each.finishedUs),
+        ),
+      ]
+    }),
     ...names.map((name) =>
       summarize(
-        { name: `async ${name}: end to end`, unit: '/s', aim: { of: 'ratio', least: 0.5 } },
-        finished.get(name)!,
-        bare.finished,
+        { name: `async ${name}: end to end`, ...ratio(0.5) },
+        rounds.map((round) => round.finished.get(name)!),
+        finished,
       ),
     ),
+    summarize({ name: 'async: connections to Redis', unit: '', aim: { of: 'value', most: 3 } }, [connections]),
   ]
 }
 
-async function bareBullmq(socketPath: string): Promise<{ added: number; finished: number }> {
-  const script = join(import.meta.dirname, '../baselines/bullmq.mjs')
-  const { stdout } = await run(process.execPath, [script, socketPath, String(JOBS), String(WIDTH)])
-  return JSON.parse(stdout) as { added: number; finished: number }
+async function baseline(script: string, socketPath: string, ...more: readonly number[]): Promise<Rates> {
+  const args = [join(import.meta.dirname, '../baselines', script), socketPath, JOBS, WIDTH, ...more]
+  const { stdout } = await run(process.execPath, args.map(String))
+  return JSON.parse(stdout) as Rates
 }
 
-/** @returns 202s per second while no other call of the function runs */
-async function acceptedOnly(platform: Platform): Promise<number> {
+/** Per second, while no other call of the function runs: one by one, and in one batch. */
+async function accepting(platform: Platform): Promise<{ readonly accepted: number; readonly batch: number }> {
   await platform.deploy('busy', 'text/javascript', BUSY, BUSY_SPEC)
   await submit(platform, 'busy', WIDTH)
-  const start = performance.now()
+  const from = performance.now()
   await submit(platform, 'busy', JOBS)
-  const rate = perSecond(start)
-  await platform.json('DELETE', '/v1/functions/busy')
-  return rate
+  const accepted = perSecond(from)
+  const batchFrom = performance.now()
+  await platform.json('POST', '/v1/functions/busy/invocations/batch', 'application/x-ndjson', BATCH)
+  const batch = perSecond(batchFrom)
+  await platform.remove('busy')
+  return { accepted, batch }
 }
 
 /** @returns invocations per second from the first POST until all records are final */
 async function endToEnd(platform: Platform, name: string): Promise<number> {
-  const start = performance.now()
+  const from = performance.now()
   await submit(platform, name, JOBS)
   while (await hasPending(platform, name)) await sleep(10)
-  return perSecond(start)
+  return perSecond(from)
 }
 
 function submit(platform: Platform, name: string, count: number): Promise<void> {
@@ -100,6 +173,10 @@ async function hasPending(platform: Platform, name: string): Promise<boolean> {
   return false
 }
 
-function perSecond(start: number): number {
-  return (JOBS / (performance.now() - start)) * 1000
+function clientsIn(list: string | undefined): number {
+  return (list ?? '').split('\n').filter((line) => line.startsWith('id=')).length
+}
+
+function perSecond(from: number): number {
+  return (JOBS / (performance.now() - from)) * 1000
 }

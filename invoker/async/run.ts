@@ -140,7 +140,7 @@ export class AsyncRun {
       const write = (): void => records.write(accountOf(this.#claim, invocation, 'running', { prior, current }))
       timers.use(clock.after(SHOWN_AFTER_MS, write))
     }
-    const isBatch = (invocation.cause.events?.length ?? 0) > 1
+    const isBatch = (invocation.cause.events?.length ?? 0) > 0
     const maxBodyBytes = isBatch ? Math.max(maxResultBytes, BATCH_RESPONSE_BYTES) : maxResultBytes
     const collector = new ResponseCollector(call, { records, maxBodyBytes, onStart })
     for (const each of [lost, cancelled, this.#handover.stop]) follow(signal, each)
