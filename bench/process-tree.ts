@@ -6,9 +6,18 @@ const KIB = 1024
 const TICKS_PER_S = 100
 
 /** Proportional set size, bytes: what is shared counts once, in equal parts. 0 when the process is gone. */
-export async function pssOf(pid: number): Promise<number> {
+export function pssOf(pid: number): Promise<number> {
+  return rolledUp(pid, 'Pss')
+}
+
+/** The part of it that is no file: unlike the program's text it does not change with who else runs the same program. */
+export function anonymousOf(pid: number): Promise<number> {
+  return rolledUp(pid, 'Pss_Anon')
+}
+
+async function rolledUp(pid: number, field: 'Pss' | 'Pss_Anon'): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
-  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * KIB
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(rollup)?.[1] ?? 0) * KIB
 }
 
 /** s of all processors. */

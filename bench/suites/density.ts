@@ -17,7 +17,7 @@ import { BENCH_FUNCTIONS } from '../functions.ts'
 import { get } from '../load.ts'
 import type { Options } from '../options.ts'
 import { NO_LADDER, NO_STEM_CELLS, Platform, UNBOUNDED_MEMORY } from '../platform.ts'
-import { cpuSecondsOf, pssOf } from '../process-tree.ts'
+import { anonymousOf, cpuSecondsOf } from '../process-tree.ts'
 import { type BenchResult, summarize } from '../result.ts'
 import { hibernatedSandboxes } from './hibernated.ts'
 import { warmSandboxes } from './warm-sandboxes.ts'
@@ -151,7 +151,7 @@ async function held({ platform, redisPath }: Subject): Promise<Held> {
     await sleep(COLLECT_MS)
   }
   const info = await ask(redisPath, 'INFO', 'memory')
-  return { platform: await pssOf(platform.pid), Redis: Number(/^used_memory:(\d+)/m.exec(info ?? '')?.[1]) }
+  return { platform: await anonymousOf(platform.pid), Redis: Number(/^used_memory:(\d+)/m.exec(info ?? '')?.[1]) }
 }
 
 /** Of one processor, by platform and Redis together while nobody asks them anything. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { cpuSecondsOf, descendants, parentOf, parseStat, pssOf } from '#bench/process-tree'
+import { anonymousOf, cpuSecondsOf, descendants, parentOf, parseStat, pssOf } from '#bench/process-tree'
 
 describe('parseStat()', () => {
   it('is not led astray by what a process calls itself', () => {
@@ -24,7 +24,8 @@ describe('descendants()', () => {
 describe.runIf(process.platform === 'linux')('this process', () => {
   it('has a parent, memory and used processor time', async () => {
     expect(await parentOf(process.pid)).toBe(process.ppid)
-    expect(await pssOf(process.pid)).toBeGreaterThan(2 ** 20)
+    expect(await anonymousOf(process.pid)).toBeGreaterThan(2 ** 20)
+    expect(await pssOf(process.pid)).toBeGreaterThan(await anonymousOf(process.pid))
     expect(await cpuSecondsOf(process.pid)).toBeGreaterThan(0)
   })
 })
