@@ -63,8 +63,13 @@ export class Platform implements AsyncDisposable {
       },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
-    const url = await ready(dataDir, child)
-    return new Platform(url, 'bench', child, dataDir)
+    const platform = (url: string): Platform => new Platform(url, 'bench', child, dataDir)
+    try {
+      return platform(await ready(dataDir, child))
+    } catch (error) {
+      await platform('')[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   /** Of the main process, for profiles. */
