@@ -40,18 +40,9 @@ async function cancel(context: GatewayContext, id: InvocationId): Promise<'cance
 }
 
 /** Of an invocation that is in no lane any more. */
-export async function saveCancelled(
-  { deps }: GatewayContext,
-  record: InvocationRecord,
-  error: PlatformError = cancelledByRequest(),
-): Promise<void> {
-  const { code, message } = error
-  await deps.records.save({
-    ...record,
-    state: 'cancelled',
-    finishedAt: deps.clock.now(),
-    error: { code, message },
-  })
+async function saveCancelled({ deps }: GatewayContext, record: InvocationRecord): Promise<void> {
+  const { code, message } = cancelledByRequest()
+  await deps.records.save({ ...record, state: 'cancelled', finishedAt: deps.clock.now(), error: { code, message } })
 }
 
 function isFinal({ state }: InvocationRecord): boolean {
@@ -64,7 +55,7 @@ function cancelledByRequest(): PlatformError {
 
 function notCancellable({ id, state }: InvocationRecord): PlatformError {
   return new PlatformError('not-cancellable', {
-    detail: `expected an invocation that is queued or running: ${id} has ${state === 'cancelled' ? 'been' : ''} ${state}`,
+    detail: `expected an invocation that is queued or running: ${id} is over (${state})`,
     members: { state },
   })
 }

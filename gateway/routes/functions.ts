@@ -1,17 +1,18 @@
 // /v1/functions and /v1/functions/{name}: which there are, how they are, and their end.
 import type { FastifyInstance } from 'fastify'
 
+import type { DeliveryNote } from '#core/destination'
 import { PlatformError } from '#core/errors'
 import type { FunctionRecord, FunctionVersion } from '#core/function'
 import { parseFunctionName } from '#core/ids'
 import type { FunctionName } from '#core/ids'
 import type { SandboxCounts } from '#core/invoker'
+import type { InvocationRecord } from '#core/record'
 
 import { functionNotFound, versionNotFound } from '../directory.ts'
 import { originOf } from '../invoke/headers.ts'
 import { integer, json, list, managed, NAME, object, queryParam, ref } from '../openapi/operation.ts'
 import type { GatewayContext } from './context.ts'
-import { saveCancelled } from './cancel.ts'
 import { paramsOf, queryOf } from './context.ts'
 import { parseLimit } from './query.ts'
 
@@ -126,18 +127,19 @@ function removeRoute(app: FastifyInstance, context: GatewayContext): void {
         tags: ['Functions'],
         operationId: 'removeFunction',
         summary: 'Remove a function',
-        description: 'With its versions and what waits in its lane. Calls that run are let finish; records stay.',
+        description: `With its versions and what is in its lane: async invocations end as cancelled. Calls at its URL are let finish;
+records and dead letters stay.`,
         parameters: [NAME],
         responses: { 204: { description: 'Removed' }, ...managed('invalid-name', 'function-not-found') },
       },
     },
     handler: async (request, reply) => {
       const name = parseFunctionName(paramsOf<'name'>(request).name)
-      const { functions, lanes } = context.deps
-      if (!(await functions.remove(name))) throw functionNotFound(name)
+      const removed = await context.deps.functions.remove(name)
       context.directory.forget(name)
-      await lanes.remove(name)
-      await cancelQueued(context, name)
+      // Also when it was gone: a removal that was cut off is gone on with.
+      await dropLanes(context, name)
+      if (!removed) throw functionNotFound(name)
       return reply.code(204).send()
     },
   })
@@ -153,24 +155,30 @@ function cut<T>(items: readonly T[], limit: number): readonly [readonly T[], boo
   return [items.slice(0, limit), items.length > limit]
 }
 
-/**
- * What waited is dropped with the lane, and its records say so. One that is tried again later counts as waiting: its
- * record is `queued` in between.
- */
-async function cancelQueued(context: GatewayContext, name: FunctionName): Promise<void> {
-  const { records } = context.deps
-  const removed = new PlatformError('cancelled', { detail: 'the function was removed before it ran' })
-  let cursor: string | undefined
-  do {
-    const page = await records.list({
-      function: name,
-      state: 'queued',
-      limit: PAGE,
-      ...(cursor === undefined ? {} : { cursor }),
-    })
-    await Promise.all(page.records.map((record) => saveCancelled(context, record, removed)))
-    cursor = page.next
-  } while (cursor !== undefined)
+/** What was in its lanes is dropped, and its records say so. */
+async function dropLanes({ deps }: GatewayContext, name: FunctionName): Promise<void> {
+  const { lanes, records, clock } = deps
+  await lanes.remove(name, async (lane, ids) => {
+    const ended = lane === name ? cancelled : undelivered
+    for (let from = 0; from < ids.length; from += PAGE) {
+      const found = await Promise.all(ids.slice(from, from + PAGE).map((id) => records.get(id)))
+      const changed = found.flatMap((record) => (record === undefined ? [] : ended(record, clock.now())))
+      await Promise.all(changed.map((record) => records.save(record)))
+    }
+  })
+}
+
+function cancelled(record: InvocationRecord, now: number): InvocationRecord[] {
+  if (record.state !== 'queued' && record.state !== 'running') return []
+  const error = { code: 'cancelled', message: 'the function was removed before it ran' } as const
+  return [{ ...record, state: 'cancelled', finishedAt: now, error }]
+}
+
+function undelivered(record: InvocationRecord, now: number): InvocationRecord[] {
+  if (record.deliveries === undefined) return []
+  const end = (note: DeliveryNote): DeliveryNote =>
+    note.state === 'pending' ? { ...note, state: 'failed', at: now, error: 'the function was removed' } : note
+  return [{ ...record, deliveries: record.deliveries.map(end) }]
 }
 
 /** Undefined when the function was removed meanwhile. */

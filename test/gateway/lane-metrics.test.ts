@@ -15,9 +15,11 @@ function setUp(states: () => Promise<ReadonlyMap<LaneName, LaneState>>): {
   lines: () => Promise<string[]>
 } {
   const registry = new Registry()
-  const counts = async (): Promise<ReadonlyMap<FunctionName, number>> => new Map([[UP, 3]])
   const clock = new ManualClock()
-  const metrics = new LaneMetrics({ lanes: { states }, deadLetters: { counts }, clock }, [registry])
+  const metrics = new LaneMetrics(
+    { lanes: { states }, deadLetters: { counts: async () => new Map([[UP, 3]]) }, clock },
+    [registry],
+  )
   const lines = async (): Promise<string[]> =>
     (await registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return { metrics, lines }

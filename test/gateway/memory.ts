@@ -267,8 +267,15 @@ export class MemoryLanes implements Lanes {
     return new Map(await Promise.all([...names].map(async (name) => [name, await this.state(name)] as const)))
   }
 
-  async remove(name: FunctionName): Promise<void> {
+  async remove(name: FunctionName, onDrop?: Parameters<Lanes['remove']>[1]): Promise<void> {
     this.removed.push(name)
+    const dropped = this.added.filter((invocation) => invocation.function === name)
+    if (dropped.length > 0)
+      await onDrop?.(
+        name,
+        dropped.map(({ id }) => id),
+      )
+    this.added.splice(0, this.added.length, ...this.added.filter((invocation) => invocation.function !== name))
   }
 }
 
