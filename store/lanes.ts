@@ -1,8 +1,8 @@
 // The lanes: durable BullMQ queues, two per function, served by whoever has room. START HERE for async dispatch.
 //
-// lanes/add.ts puts jobs in, lanes/lane.ts moves those of one lane, lanes/doorbell.ts says that a lane has work, lanes/leases.ts keeps what
-// this process holds, lanes/sweep.ts finds what went wrong. All lanes of a process share one connection; listening
-// takes another one.
+// lanes/add.ts puts jobs in and rings, lanes/lane.ts moves those of one lane, lanes/doorbell.ts says that a lane has
+// work, lanes/leases.ts keeps what this process holds, lanes/sweep.ts finds what went wrong, lanes/drop.ts empties a
+// lane for good. All lanes of a process share one connection; listening takes another one.
 import { randomUUID } from 'node:crypto'
 
 import { RedisConnection } from 'bullmq'

@@ -1,7 +1,8 @@
 // Follows records as any process writes them. A message only says which records changed; what is true is read.
 import type { Redis } from 'ioredis'
 
-import type { Clock } from '#core/clock'
+import { type Clock, sleep } from '#core/clock'
+import { PlatformError } from '#core/errors'
 import type { InvocationId, TriggerName } from '#core/ids'
 import type { InvocationRecord, RecordFilter, RecordState } from '#core/record'
 
@@ -17,6 +18,8 @@ const MOST_PENDING = 10_000
 /** The newest records that are looked through when messages may have been lost. */
 const LOOKED_THROUGH = 10_000
 const PAGE = 100
+/** Pause while Redis is away. */
+const RETRY_MS = 250
 /** What changed so long before the last message may not have been said by then: clocks differ, and messages take time. ms */
 const OVERLAP_MS = 10_000
 
@@ -46,7 +49,7 @@ export class Changes {
     })
   }
 
-  /** From this call on. @throws PlatformError `store-unavailable` */
+  /** From this call on. While Redis is away nothing comes. */
   follow(filter: FollowFilter, signal: AbortSignal): AsyncIterable<InvocationRecord> {
     return new Follower(filter, signal, this.#context)
   }
@@ -60,6 +63,8 @@ class Follower implements AsyncIterable<InvocationRecord> {
   /** Changed, and not yet read; each once, however often it changed. */
   readonly #pending = new Set<InvocationId>()
   readonly #subscription: Disposable
+  /** No change of one of them is older, ms since the epoch. */
+  #pendingSince = 0
   /** When messages may have been lost: since when, ms since the epoch. */
   #gapSince: number | undefined
   /** No change before this time was missed, ms since the epoch. */
@@ -88,7 +93,7 @@ class Follower implements AsyncIterable<InvocationRecord> {
     try {
       while (!this.#signal.aborted) {
         this.#wake = Promise.withResolvers()
-        if (this.#gapSince !== undefined) yield* this.#lookThrough()
+        if (this.#gapSince !== undefined) yield* this.#lookThrough(this.#gapSince)
         else if (this.#pending.size > 0) yield* this.#readPending()
         else await this.#wake.promise
       }
@@ -99,17 +104,21 @@ class Follower implements AsyncIterable<InvocationRecord> {
 
   #hear(text: string): void {
     this.#knownUntil = this.#context.clock.now() - OVERLAP_MS
+    if (this.#pending.size === 0) this.#pendingSince = this.#knownUntil
     for (const change of parseChanges(text)) if (this.#wants(change)) this.#pending.add(change.id)
-    if (this.#pending.size > MOST_PENDING) {
-      this.#pending.clear()
-      this.#missed()
-    }
+    if (this.#pending.size > MOST_PENDING) this.#missed()
     if (this.#pending.size > 0) this.#wake.resolve()
   }
 
+  /** What waited to be read is found again among the newest. */
   #missed(): void {
-    this.#gapSince ??= this.#knownUntil
+    this.#lookAgain(this.#pending.size > 0 ? this.#pendingSince : this.#knownUntil)
+    this.#pending.clear()
     this.#wake.resolve()
+  }
+
+  #lookAgain(since: number): void {
+    this.#gapSince = Math.min(since, this.#gapSince ?? since)
   }
 
   #wants(change: Change): boolean {
@@ -123,9 +132,12 @@ class Follower implements AsyncIterable<InvocationRecord> {
 
   async *#readPending(): AsyncGenerator<InvocationRecord> {
     const { redis, keys } = this.#context
+    const since = this.#pendingSince
     const ids = [...this.#pending.values().take(PAGE)]
+    // Before reading: one that changes meanwhile must be read again.
     for (const id of ids) this.#pending.delete(id)
-    const stored = await guard(Promise.all(ids.map((id) => redis.get(keys.record(id)))))
+    const stored = await this.#tried(() => guard(Promise.all(ids.map((id) => redis.get(keys.record(id))))))
+    if (stored === undefined) return this.#lookAgain(since)
     for (const value of stored) {
       const record = value === null ? undefined : withoutInput(decodeRecord(value))
       if (record !== undefined && matches(record, this.#filter, this.#states)) yield record
@@ -133,19 +145,28 @@ class Follower implements AsyncIterable<InvocationRecord> {
   }
 
   /** The newest records that changed since messages may have been lost. */
-  async *#lookThrough(): AsyncGenerator<InvocationRecord> {
-    const since = this.#gapSince ?? 0
+  async *#lookThrough(since: number): AsyncGenerator<InvocationRecord> {
+    const { listing } = this.#context
     this.#gapSince = undefined
     let cursor: string | undefined
     for (let looked = 0; looked < LOOKED_THROUGH && !this.#signal.aborted; looked += PAGE) {
-      const page = await this.#context.listing.list({
-        ...this.#filter,
-        limit: PAGE,
-        ...(cursor === undefined ? {} : { cursor }),
-      })
+      const from = cursor === undefined ? {} : { cursor }
+      const page = await this.#tried(() => listing.list({ ...this.#filter, limit: PAGE, ...from }))
+      if (page === undefined) return this.#lookAgain(since)
       for (const record of page.records) if (changedAt(record) >= since) yield record
       cursor = page.next
       if (cursor === undefined) return
+    }
+  }
+
+  /** Undefined when Redis was away, a moment later. */
+  async #tried<T>(read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof PlatformError) || error.code !== 'store-unavailable') throw error
+      await sleep(RETRY_MS, this.#signal, this.#context.clock).catch(() => {})
+      return undefined
     }
   }
 }

@@ -112,6 +112,8 @@ test('what was written while the connection was away is seen when it is back', a
   await writer.records.save(before)
   await eventually(() => all.seen.length >= 1)
   await own.kill()
+  // It reads nothing meanwhile, and does not give up.
+  await new Promise((resolve) => setTimeout(resolve, 400))
   await own.restart()
   const done = { ...before, state: 'succeeded', attempts: attempts(1), finishedAt: Date.now() } as const
   const during = sampleRecord({ acceptedAt: Date.now() })
