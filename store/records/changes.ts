@@ -137,7 +137,10 @@ class Follower implements AsyncIterable<InvocationRecord> {
     // Before reading: one that changes meanwhile must be read again.
     for (const id of ids) this.#pending.delete(id)
     const stored = await this.#tried(() => guard(Promise.all(ids.map((id) => redis.get(keys.record(id))))))
-    if (stored === undefined) return this.#lookAgain(since)
+    if (stored === undefined) {
+      this.#lookAgain(since)
+      return
+    }
     for (const value of stored) {
       const record = value === null ? undefined : withoutInput(decodeRecord(value))
       if (record !== undefined && matches(record, this.#filter, this.#states)) yield record
@@ -152,7 +155,10 @@ class Follower implements AsyncIterable<InvocationRecord> {
     for (let looked = 0; looked < LOOKED_THROUGH && !this.#signal.aborted; looked += PAGE) {
       const from = cursor === undefined ? {} : { cursor }
       const page = await this.#tried(() => listing.list({ ...this.#filter, limit: PAGE, ...from }))
-      if (page === undefined) return this.#lookAgain(since)
+      if (page === undefined) {
+        this.#lookAgain(since)
+        return
+      }
       for (const record of page.records) if (changedAt(record) >= since) yield record
       cursor = page.next
       if (cursor === undefined) return
