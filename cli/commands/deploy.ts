@@ -1,5 +1,5 @@
 // hearth deploy <path>: packs, uploads, shows the build as it goes.
-import { SPEC_FIELDS } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 
 import { connect, type Client } from '../client.ts'
 import { listValue, textValue, type Arguments, type Command, type Option, type Values } from '../command.ts'

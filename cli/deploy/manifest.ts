@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { nearest } from '#core/nearest'
-import { SPEC_FIELDS } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 
 import { usageError } from '../exit.ts'
 

@@ -5,7 +5,8 @@ import type { FunctionSpec } from '#core/function'
 import { nearest } from '#core/nearest'
 import { MAX_PRIORITY } from '#core/queue'
 import type { RetryPolicy } from '#core/queue'
-import { retryPolicyOf, SPEC_FIELDS } from '#core/spec'
+import { retryPolicyOf } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 
 export type OptionField = { readonly description: string } & (
   | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }

@@ -1,6 +1,6 @@
 // The schemas that several operations share.
-import { SPEC_FIELDS } from '#core/spec'
-import type { SpecField } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
+import type { SpecField } from '#core/spec-fields'
 
 import type { OptionField } from '../accept/options.ts'
 import { invocationSchemas } from './invocation-schemas.ts'

@@ -4,7 +4,7 @@ import { PlatformError } from '#core/errors'
 import { parseFilter } from '#core/filter'
 import { parseFunctionName } from '#core/ids'
 import type { RetryPolicy } from '#core/queue'
-import { SPEC_FIELDS } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 import { SOURCE_KINDS, type TriggerSpec } from '#core/trigger'
 
 import type { SourceCatalogue } from '../sources/catalogue.ts'

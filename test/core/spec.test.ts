@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
-import { keepAliveMsOf, parseSpec, SPEC_FIELDS } from '#core/spec'
+import { keepAliveMsOf, parseSpec } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 
 describe('parseSpec()', () => {
   it('fills every field with its default', () => {

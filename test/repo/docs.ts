@@ -2,7 +2,7 @@
 import { expectation } from '#core/config'
 import { type Machine, OTHER_VARIABLES, SETTINGS } from '#core/settings'
 import { ERRORS } from '#core/errors'
-import { SPEC_FIELDS, type SpecField } from '#core/spec'
+import { SPEC_FIELDS, type SpecField } from '#core/spec-fields'
 import type { SourceField, SourceFields } from '#gateway/sources/fields'
 
 /** The machine of the examples in docs/config.md: 16 GiB, checked out in /srv/hearth, user ada. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { ERRORS } from '#core/errors'
-import { SPEC_FIELDS } from '#core/spec'
+import { SPEC_FIELDS } from '#core/spec-fields'
 import type { OpenApiDocument } from '#gateway/openapi/document'
 
 import { startGateway } from '../start.ts'
