@@ -210,7 +210,8 @@ export const SETTINGS = {
     minimum: 1,
     maximum: 10_000,
     default: 64,
-    description: 'Most async invocations that run at the same time in this process.',
+    description:
+      'Most async invocations that run at the same time in this process; one in 16 is kept for functions that run none.',
   },
   syncRecordsPerS: {
     env: 'HEARTH_SYNC_RECORDS_PER_S',
