@@ -20,12 +20,13 @@ export interface RabbitServer extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-export async function startRabbit(): Promise<RabbitServer> {
+/** @param settings more lines of its configuration */
+export async function startRabbit(settings: readonly string[] = []): Promise<RabbitServer> {
   await using starting = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'hearth-amqp-'))
   starting.defer(() => rm(dir, { recursive: true, force: true }))
   const ports = { port: await freePort(), distributionPort: await freePort(), mapperPort: await freePort() }
-  const env = await environment(dir, ports)
+  const env = await environment(dir, ports, settings)
   // Else the server starts one that nobody ends.
   const mapper = spawn('epmd', ['-port', String(ports.mapperPort), '-address', '127.0.0.1'], { stdio: 'ignore' })
   starting.defer(() => kill(mapper))
@@ -53,9 +54,9 @@ interface Ports {
   readonly mapperPort: number
 }
 
-async function environment(dir: string, ports: Ports): Promise<NodeJS.ProcessEnv> {
+async function environment(dir: string, ports: Ports, settings: readonly string[]): Promise<NodeJS.ProcessEnv> {
   const config = join(dir, 'rabbitmq.conf')
-  await writeFile(config, `listeners.tcp.1 = 127.0.0.1:${ports.port}\n`)
+  await writeFile(config, [`listeners.tcp.1 = 127.0.0.1:${ports.port}`, ...settings, ''].join('\n'))
   return {
     ...process.env,
     HOME: dir,

@@ -13,12 +13,13 @@ export interface Mosquitto extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-export async function startMosquitto(): Promise<Mosquitto> {
+/** @param settings lines of its configuration: of its listener, and who may use it */
+export async function startMosquitto(settings: readonly string[] = ['allow_anonymous true']): Promise<Mosquitto> {
   await using starting = new AsyncDisposableStack()
   const dir = await mkdtemp(join(tmpdir(), 'hearth-mqtt-'))
   starting.defer(() => rm(dir, { recursive: true, force: true }))
   const port = await freePort()
-  await writeFile(join(dir, 'mosquitto.conf'), configuration(dir, port))
+  await writeFile(join(dir, 'mosquitto.conf'), [...configuration(dir, port), ...settings, ''].join('\n'))
   let server = await launch(dir, port)
   starting.defer(() => kill(server))
   const started = starting.move()
@@ -33,16 +34,14 @@ export async function startMosquitto(): Promise<Mosquitto> {
   }
 }
 
-function configuration(dir: string, port: number): string {
+function configuration(dir: string, port: number): readonly string[] {
   return [
     `listener ${port} 127.0.0.1`,
-    'allow_anonymous true',
     'persistence true',
     `persistence_location ${dir}/`,
     // It gives up root, and could then not write here.
     'user root',
-    '',
-  ].join('\n')
+  ]
 }
 
 async function launch(dir: string, port: number): Promise<ChildProcess> {

@@ -13,10 +13,12 @@ export interface NatsServer extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-export async function startNats(): Promise<NatsServer> {
+/** @param args more of the command line */
+export async function startNats(args: readonly string[] = []): Promise<NatsServer> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-nats-'))
   const port = await freePort()
-  let server = await launch(dir, port)
+  const launch = (): Promise<ChildProcess> => launchAt(port, ['--jetstream', '--store_dir', dir, ...args])
+  let server = await launch()
   const kill = async (): Promise<void> => {
     if (server.exitCode !== null || server.signalCode !== null) return
     const exited = once(server, 'exit')
@@ -27,7 +29,7 @@ export async function startNats(): Promise<NatsServer> {
     url: `nats://127.0.0.1:${port}`,
     async restart() {
       await kill()
-      server = await launch(dir, port)
+      server = await launch()
     },
     async [Symbol.asyncDispose]() {
       await kill()
@@ -36,11 +38,9 @@ export async function startNats(): Promise<NatsServer> {
   }
 }
 
-async function launch(dir: string, port: number): Promise<ChildProcess> {
+async function launchAt(port: number, args: readonly string[]): Promise<ChildProcess> {
   const program = process.env.HEARTH_TEST_NATS ?? 'nats-server'
-  const server = spawn(program, ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', dir], {
-    stdio: 'ignore',
-  })
+  const server = spawn(program, ['--addr', '127.0.0.1', '--port', String(port), ...args], { stdio: 'ignore' })
   await listening(port, server)
   return server
 }

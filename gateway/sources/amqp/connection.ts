@@ -23,13 +23,23 @@ export async function connectTo({
     noDelay: true,
     clientProperties: { connection_name: `hearth ${trigger}` },
   }
-  const connection = connect(addressOf(options.url), socket)
+  const address = addressOf(options.url)
+  const connection = connect(address, socket).catch((error: Error) => Promise.reject(clearer(error, address.vhost)))
   return connected({ broker: 'RabbitMQ', url: options.url, connection, close: (late) => late.close(), signal })
+}
+
+/** The client does not tell why the last step of the handshake was refused. */
+function clearer(error: Error, vhost = '/'): Error {
+  if (!error.message.startsWith('Expected ConnectionOpenOk')) return error
+  return new Error(`the virtual host "${vhost}" is not there, or is not for this user`, { cause: error })
 }
 
 function addressOf(text: string): Options.Connect {
   const { protocol, hostname, port, username, password, pathname } = new URL(text)
-  const account = username === '' && password === '' ? {} : { username: decode(username), password: decode(password) }
+  const account =
+    username === '' && password === ''
+      ? {}
+      : { username: decodeURIComponent(username), password: decodeURIComponent(password) }
   return {
     protocol: protocol.slice(0, -1),
     hostname: hostname.replaceAll(/[[\]]/g, ''),
@@ -38,8 +48,4 @@ function addressOf(text: string): Options.Connect {
     vhost: pathname === '' || pathname === '/' ? '/' : pathname.slice(1),
     heartbeat: HEARTBEAT_S,
   }
-}
-
-function decode(text: string): string {
-  return decodeURIComponent(text)
 }

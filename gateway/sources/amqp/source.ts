@@ -2,6 +2,7 @@
 // queue, as long as one is under way and nothing is returned to it.
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 
+import { Loss } from '../loss.ts'
 import { goodbye, Settling } from '../settling.ts'
 import type { OpenSource, PullSource, SourceContext } from '../source.ts'
 import { connectTo } from './connection.ts'
@@ -23,18 +24,18 @@ async function open(context: SourceContext<AmqpOptions>): Promise<OpenSource> {
   const { clock, options } = context
   await using opening = new AsyncDisposableStack()
   const connection = await connectTo(context)
-  const loss = watchLoss(connection)
+  const loss = lossOf(connection)
   // Channels are closed with it, once what was written before is dealt with.
   opening.defer(() => goodbye(connection.close(), clock))
   const channel = await connection.createChannel()
-  channel.on('error', (error) => loss.reject(error))
+  channel.on('error', (error) => loss.report(error))
   await prepareQueue(channel, options)
   await channel.prefetch(Math.min(MAX_PREFETCH, context.prefetch))
   const settling = new Settling(context)
   opening.defer(() => settling.whenStopped())
   const { consumerTag } = await channel.consume(options.queue, (message) => {
     if (message === null)
-      loss.reject(new Error(`RabbitMQ ended the consumer: was the queue "${options.queue}" removed?`))
+      loss.report(new Error(`RabbitMQ ended the consumer: was the queue "${options.queue}" removed?`))
     else handOver(settling, { channel, message, queue: options.queue })
   })
   opening.defer(() => goodbye(channel.cancel(consumerTag), clock))
@@ -44,31 +45,19 @@ async function open(context: SourceContext<AmqpOptions>): Promise<OpenSource> {
       const { messageCount } = await channel.checkQueue(options.queue)
       return { events: messageCount + settling.count }
     },
-    ended: loss.promise,
+    ended: loss.ended,
     [Symbol.asyncDispose]() {
-      loss.ignore()
+      loss.closing()
       return opened.disposeAsync()
     },
   }
 }
 
-interface Loss {
-  /** Rejects with the first reason; never resolves. */
-  readonly promise: Promise<never>
-  reject(reason: Error): void
-  /** What comes from now on is our own doing. */
-  ignore(): void
-}
-
-function watchLoss(connection: ChannelModel): Loss {
-  const { promise, reject } = Promise.withResolvers<never>()
-  // It may be lost while it is being opened, when nobody waits for it.
-  promise.catch(() => {})
-  let ignoring = false
-  const rejectWith = (reason: Error): void => void (ignoring || reject(reason))
-  connection.on('error', (error) => rejectWith(new Error(`the connection to RabbitMQ is lost: ${error.message}`)))
-  connection.on('close', () => rejectWith(new Error('the connection to RabbitMQ is closed')))
-  return { promise, reject: rejectWith, ignore: () => void (ignoring = true) }
+function lossOf(connection: ChannelModel): Loss {
+  const loss = new Loss()
+  connection.on('error', (error) => loss.report(new Error(`the connection to RabbitMQ is lost: ${error.message}`)))
+  connection.on('close', () => loss.report(new Error('the connection to RabbitMQ is closed')))
+  return loss
 }
 
 interface Delivery {

@@ -2,6 +2,7 @@
 import type { IClientOptions, IPublishPacket, MqttClient } from 'mqtt'
 
 import { connected } from '../connecting.ts'
+import { Loss } from '../loss.ts'
 import type { SourceContext } from '../source.ts'
 import { tlsOptions } from '../tls.ts'
 import type { MqttOptions } from './options.ts'
@@ -30,8 +31,7 @@ export type Listen = (client: MqttClient) => (packet: IPublishPacket) => void
 
 export interface Connection {
   readonly client: MqttClient
-  /** Rejects when the connection is lost; never resolves. */
-  readonly ended: Promise<never>
+  readonly loss: Loss
 }
 
 /** What the client gets as an error so that it leaves a message unacknowledged. It emits it. */
@@ -62,23 +62,27 @@ export async function connectTo(
   const receive = listen(client)
   // Of quality of service 0: nobody waits for an acknowledgement.
   client.on('message', (_topic, _payload, packet) => receive(packet))
-  const ended = lossOf(client)
-  const connection = Promise.race([new Promise((resolve) => client.on('connect', resolve)), ended])
+  const loss = lossOf(client)
+  const connection = Promise.race([new Promise((resolve) => client.on('connect', resolve)), loss.ended])
   await connected({ broker: 'MQTT', url, connection, close: () => client.stream.destroy(), signal: context.signal })
-  return { client, ended }
+  return { client, loss }
 }
 
-/** The first reason is the one that tells why. */
-function lossOf(client: MqttClient): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  promise.catch(() => {})
-  client.on('error', (error) => error === LATER || reject(error))
+function lossOf(client: MqttClient): Loss {
+  const loss = new Loss()
+  client.on('error', (error) => {
+    if (error !== LATER) loss.report(error)
+  })
   client.on('disconnect', ({ reasonCode, properties }) => {
     const words = properties?.reasonString ?? REASONS[reasonCode ?? 0] ?? `reason code ${reasonCode}`
-    reject(new Error(`the broker has ended the connection: ${words}`))
+    loss.report(new Error(`the MQTT broker has ended the connection: ${words}`))
   })
-  client.on('close', () => reject(new Error('the connection to the MQTT broker is closed')))
-  return promise
+  client.on('close', () => {
+    const { clientId } = client.options
+    const question = `does another client have the client id "${clientId}"?`
+    loss.report(new Error(`the MQTT broker has closed the connection and did not say why: ${question}`))
+  })
+  return loss
 }
 
 function addressOf(options: MqttOptions): IClientOptions {

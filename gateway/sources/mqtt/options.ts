@@ -15,7 +15,7 @@ export const FIELDS = {
   topics: {
     type: 'list',
     // Levels, with + for one and # for all that follow.
-    pattern: /^(?:\$share\/[^/+#\0]+\/)?(?:(?:\+|[^+#\0/]*)\/)*(?:\+|#|[^+#\0/]*)$(?<=.)/u,
+    pattern: /^(?:\$share\/[^/+#\0]+\/(?=.)|(?!\$share(?:\/|$)))(?:(?:\+|[^+#\0/]*)\/)*(?:\+|#|[^+#\0/]*)$(?<=.)/u,
     expected: 'a list of topic filters; wildcards are + and, at the end, #',
     default: [],
     required: true,

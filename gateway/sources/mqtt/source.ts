@@ -24,18 +24,15 @@ export const mqttSource: PullSource<typeof FIELDS> = {
 async function open(context: SourceContext<MqttOptions>): Promise<OpenSource> {
   await using opening = new AsyncDisposableStack()
   const settling = new Settling(context)
-  const { client, ended } = await connectTo(context, (newClient) => receiver(context, settling, newClient))
+  const { client, loss } = await connectTo(context, (newClient) => receiver(context, settling, newClient))
   opening.defer(() => disconnect(context, client))
   opening.defer(() => settling.whenStopped())
-  await Promise.race([subscribe(context, client), ended])
+  await Promise.race([subscribe(context, client), loss.ended])
   const opened = opening.move()
-  let closing = false
   return {
-    ended: new Promise((_, reject) => {
-      ended.catch((error: unknown) => closing || reject(error))
-    }),
+    ended: loss.ended,
     [Symbol.asyncDispose]() {
-      closing = true
+      loss.closing()
       return opened.disposeAsync()
     },
   }

@@ -1,13 +1,21 @@
 // NATS JetStream: a durable pull consumer of a stream. Messages are acknowledged one by one, and the server is told that
 // those which wait here are being worked on. At least once; in the order of the stream, as long as one is under way.
 import type { Consumer, ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
 
+import { Loss } from '../loss.ts'
 import { goodbye, Settling } from '../settling.ts'
 import type { OpenSource, PullSource, SourceContext } from '../source.ts'
 import { connectTo } from './connection.ts'
 import { ACK_WAIT_MS, ensureConsumer } from './consumer.ts'
 import { eventOf } from './message.ts'
 import { checkOptions, FIELDS, type NatsOptions } from './options.ts'
+
+/**
+ * How long a request for messages stands. A server before 2.10 looks for messages of a subject that was changed only when
+ * half of it is over.
+ */
+const REQUEST_MS = 10_000
 
 export const natsSource: PullSource<typeof FIELDS> = {
   kind: 'nats',
@@ -22,27 +30,39 @@ async function open(context: SourceContext<NatsOptions>): Promise<OpenSource> {
   await using opening = new AsyncDisposableStack()
   const connection = await connectTo(context)
   opening.defer(() => goodbye(connection.drain(), clock))
+  const loss = lossOf(connection)
   const { jetstreamManager } = await import('@nats-io/jetstream')
   const manager = await jetstreamManager(connection)
   const created = await creationOf(manager, options.stream)
   const durable = await ensureConsumer(manager, context, created)
   const consumer = await manager.jetstream().consumers.get(options.stream, durable)
-  const messages = await consumer.consume({ max_messages: context.prefetch, abort_on_missing_resource: true })
-  const receiving = receive(context, messages, created)
-  opening.defer(() => receiving[Symbol.asyncDispose]())
-  const ended = Promise.withResolvers<never>()
-  let closing = false
-  receiving.ended.catch(ended.reject)
-  void connection.closed().then((error) => closing || ended.reject(lost(error)))
+  const messages = await consumer.consume({
+    max_messages: context.prefetch,
+    expires: REQUEST_MS,
+    abort_on_missing_resource: true,
+  })
+  opening.use(receive(context, { consumer, messages, created, loss }))
   const opened = opening.move()
   return {
     lag: () => lagOf(consumer),
-    ended: ended.promise,
+    ended: loss.ended,
     [Symbol.asyncDispose]() {
-      closing = true
+      loss.closing()
       return opened.disposeAsync()
     },
   }
+}
+
+function lossOf(connection: NatsConnection): Loss {
+  const loss = new Loss()
+  void reportClosing(connection, loss)
+  return loss
+}
+
+async function reportClosing(connection: NatsConnection, loss: Loss): Promise<void> {
+  const error = await connection.closed()
+  const words = error instanceof Error ? `lost: ${error.message}` : 'closed'
+  loss.report(new Error(`the connection to NATS is ${words}`))
 }
 
 /** @throws Error when there is no such stream, or no JetStream */
@@ -60,51 +80,60 @@ async function lagOf(consumer: Consumer): Promise<{ events: number }> {
   return { events: waiting + handedOut }
 }
 
-function lost(error: Error | void): Error {
-  return new Error(`the connection to NATS is lost${error instanceof Error ? `: ${error.message}` : ''}`)
+interface Reception {
+  readonly consumer: Consumer
+  readonly messages: ConsumerMessages
+  /** When the stream was made: another one of the same name counts from 1 again. */
+  readonly created: string
+  /** Told when no more messages can come. */
+  readonly loss: Loss
 }
 
-interface Receiving extends AsyncDisposable {
-  /** Rejects when no more messages can come. */
-  readonly ended: Promise<void>
-}
-
-/** Until disposed. @param created when the stream was made: another one of the same name counts from 1 again */
-function receive(context: SourceContext<NatsOptions>, messages: ConsumerMessages, created: string): Receiving {
-  const { stream } = context.options
+/** Until disposed. */
+function receive(
+  context: SourceContext<NatsOptions>,
+  { consumer, messages, created, loss }: Reception,
+): AsyncDisposable {
+  const { clock, options } = context
   const settling = new Settling(context)
   const held = new Set<JsMsg>()
-  const settled = (message: JsMsg, how: 'ack' | 'nak'): void => {
-    held.delete(message)
-    message[how]()
+  const returned: JsMsg[] = []
+  const handOver = (message: JsMsg): void => {
+    held.add(message)
+    const event = eventOf(message, options.stream)
+    const received = { event, key: `${created}/${message.seq}`, redelivered: message.redelivered }
+    settling.handOver(received, {
+      acknowledge() {
+        held.delete(message)
+        message.ack()
+      },
+      giveBack: () => void returned.push(message),
+    })
   }
-  const read = async (): Promise<void> => {
-    for await (const message of messages) {
-      held.add(message)
-      const received = {
-        event: eventOf(message, stream),
-        key: `${created}/${message.seq}`,
-        redelivered: message.redelivered,
-      }
-      const giveBack = (): void => settled(message, 'nak')
-      settling.handOver(received, { acknowledge: () => settled(message, 'ack'), giveBack })
-    }
-  }
-  const atWork = context.clock.every(ACK_WAIT_MS / 3, () => {
-    try {
-      for (const message of held) message.working()
-    } catch {
-      // The connection is lost, which `ended` says.
-    }
-  })
-  const ended = read()
+  const reading = read(messages, handOver).catch((error: Error) => loss.report(error))
+  const atWork = clock.every(ACK_WAIT_MS / 3, () => tell(held, 'working'))
   return {
-    ended,
     async [Symbol.asyncDispose]() {
       await messages.close()
-      await ended.catch(() => {})
+      await reading
       await settling.whenStopped()
       atWork[Symbol.dispose]()
+      // A server before 2.10 answers the requests of messages that are closed here with what is given back; asking for
+      // the consumer makes it forget them.
+      if (returned.length > 0) await goodbye(consumer.info(), clock)
+      tell(returned, 'nak')
     },
+  }
+}
+
+async function read(messages: AsyncIterable<JsMsg>, onMessage: (message: JsMsg) => void): Promise<void> {
+  for await (const message of messages) onMessage(message)
+}
+
+function tell(messages: Iterable<JsMsg>, what: 'working' | 'nak'): void {
+  try {
+    for (const message of messages) message[what]()
+  } catch {
+    // The connection is lost, which is told elsewhere.
   }
 }
