@@ -26,7 +26,9 @@ export async function connected<Connection>(connecting: Connecting<Connection>):
   } catch (error) {
     void connection.then(close).catch(() => {})
     if (signal.aborted) throw error
-    throw new Error(`cannot connect to ${broker} at ${new URL(url).host}: ${wordsOf(error)}`, { cause: error })
+    const { host, pathname } = new URL(url)
+    // Of a unix socket there is only the path.
+    throw new Error(`cannot connect to ${broker} at ${host || pathname}: ${wordsOf(error)}`, { cause: error })
   } finally {
     signal.removeEventListener('abort', onAbort)
   }

@@ -8,7 +8,7 @@ const GOODBYE_MS = 3000
 
 export interface Settlement {
   /** It is durable: the broker may forget it. */
-  acknowledge(): void
+  acknowledge(): void | Promise<void>
   /** The trigger stops: the broker is to keep it. Left out where leaving it unacknowledged says that. */
   giveBack?(): void
 }
