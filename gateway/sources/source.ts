@@ -55,7 +55,8 @@ export interface SourceContext<Options = OptionsOf<SourceFields>> {
   /**
    * Takes an event over: resolves when it is durable in the lane of the function, does not match the filter, or is
    * known already. Only then acknowledge it. Waits for as long as there is no room, or the store does not answer.
-   * Rejects only when the trigger stops: give the event back (nack) or leave it unacknowledged.
+   * Rejects only when the trigger stops, or the source was lost and is closed: give the event back (nack) or leave it
+   * unacknowledged.
    * Events are queued in the order of the calls, so call it in the order of the broker, and several times at once, up
    * to `prefetch`: a batch is filled with what waits here.
    */

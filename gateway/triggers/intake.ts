@@ -31,8 +31,15 @@ export interface IntakeParts {
   readonly onTrouble: (reason: string | undefined) => void
 }
 
+/** The events of one opening of a source. Disposing rejects those that still wait: their broker delivers them again. */
+export interface IntakeSession extends Disposable {
+  accept(received: ReceivedEvent): Promise<boolean>
+}
+
 interface Waiting {
   readonly received: ReceivedEvent
+  /** Undefined: it came over HTTP. */
+  readonly session: IntakeSession | undefined
   readonly since: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -54,8 +61,20 @@ export class Intake implements AsyncDisposable {
     this.#matches = filter === undefined ? undefined : compileFilter(filter)
   }
 
+  session(): IntakeSession {
+    let isClosed = false
+    const session: IntakeSession = {
+      accept: (received) => (isClosed ? Promise.reject(stopping()) : this.accept(received, session)),
+      [Symbol.dispose]: () => {
+        isClosed = true
+        this.#withdraw(session)
+      },
+    }
+    return session
+  }
+
   /** The contract is that of SourceContext.accept. Returns whether the event matched the filter. */
-  async accept(received: ReceivedEvent): Promise<boolean> {
+  async accept(received: ReceivedEvent, session?: IntakeSession): Promise<boolean> {
     if (this.#closed.signal.aborted) throw stopping()
     const { tally, clock } = this.#parts
     tally.add('received')
@@ -63,7 +82,7 @@ export class Intake implements AsyncDisposable {
     if (this.#matches?.(received.event) === false) return false
     tally.add('matched')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#waiting.push({ received, since: clock.monotonic(), resolve, reject })
+    this.#waiting.push({ received, session, since: clock.monotonic(), resolve, reject })
     this.#schedule()
     await promise
     return true
@@ -79,6 +98,12 @@ export class Intake implements AsyncDisposable {
     this.#window?.[Symbol.dispose]()
     for (const { reject } of this.#waiting.splice(0)) reject(stopping())
     await this.#queueing
+  }
+
+  #withdraw(session: IntakeSession): void {
+    const withdrawn = this.#waiting.filter((waiting) => waiting.session === session)
+    this.#waiting = this.#waiting.filter((waiting) => waiting.session !== session)
+    for (const { reject } of withdrawn) reject(stopping())
   }
 
   /** At the end of this turn of the event loop, so that events that come together go together. */

@@ -5,7 +5,7 @@ import type { RecordStore } from '#core/record'
 import type { Trigger, TriggerStore } from '#core/trigger'
 
 import type { OpenSource, PullSource, ReceivedEvent, SourceContext } from '../sources/source.ts'
-import { Intake } from './intake.ts'
+import { Intake, type IntakeSession } from './intake.ts'
 import { Queueing, type QueueingDeps } from './queueing.ts'
 import { Tally } from './tally.ts'
 import { UnderWay } from './under-way.ts'
@@ -155,7 +155,8 @@ async function serveOnce({ deps, core, source, signal }: Opening): Promise<void>
   if (signal.aborted) return
   const stopped = Promise.withResolvers<undefined>()
   signal.addEventListener('abort', () => stopped.resolve(undefined), { once: true })
-  const opening = source.open(contextOf(deps, core, signal))
+  using session = core.intake.session()
+  const opening = source.open(contextOf(deps, core, session, signal))
   // A broker that does not answer must not keep a trigger from being stopped.
   await using open = await Promise.race([opening, stopped.promise])
   if (open === undefined) {
@@ -167,7 +168,12 @@ async function serveOnce({ deps, core, source, signal }: Opening): Promise<void>
   await Promise.race([open.ended.then(() => Promise.reject(new Error('the source ended'))), stopped.promise])
 }
 
-function contextOf({ triggers, clock, redisUrl }: ServingDeps, core: Core, signal: AbortSignal): SourceContext {
+function contextOf(
+  { triggers, clock, redisUrl }: ServingDeps,
+  core: Core,
+  session: IntakeSession,
+  signal: AbortSignal,
+): SourceContext {
   const { name, spec } = core.trigger
   return {
     trigger: name,
@@ -177,7 +183,7 @@ function contextOf({ triggers, clock, redisUrl }: ServingDeps, core: Core, signa
     clock,
     signal,
     async accept(received) {
-      await core.accept(received)
+      await session.accept(received)
     },
     onFailing: (reason) => core.trouble('source', reason),
     onListening: () => core.trouble('source', undefined),

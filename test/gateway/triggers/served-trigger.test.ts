@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { PlatformError } from '#core/errors'
+import type { InvocationId } from '#core/ids'
 import { servePull, servePush } from '#gateway/triggers/served-trigger'
 import { settle } from '#test/invoker/manual-clock'
 
@@ -234,6 +235,26 @@ describe('a source', () => {
     await desk.clock.pass(30_000)
     expect(await desk.triggers.status(NAME)).toMatchObject({ state: 'listening' })
     await served[Symbol.asyncDispose]()
+  })
+
+  it('that is lost takes the events with it that wait, for its broker delivers them again', async () => {
+    const desk = await Desk.open()
+    const source = new HandSource()
+    await using _served = servePull(desk.deps, triggerOf({ kind: 'amqp', concurrency: 1 }), source)
+    await settle()
+    const { key: _key, ...keyless } = received('b')
+    await source.context.accept(received('a'))
+    const lost = source.context
+    const waiting = expect(lost.accept(keyless)).rejects.toThrow()
+    source.lost.reject(new Error('the connection was closed'))
+    await waiting
+    await expect(lost.accept(keyless)).rejects.toThrow()
+    await desk.clock.pass(30_000)
+    const again = source.context.accept({ ...keyless, redelivered: true })
+    const [first] = desk.lanes.added
+    await desk.finish(first?.id as InvocationId)
+    await again
+    expect(desk.queued).toEqual([['b']])
   })
 
   it('that does not come to be open can be stopped, and is closed when it is', async () => {
