@@ -12,6 +12,7 @@ import type { Ladder } from '#invoker/pool/descend'
 import type { StockSize } from '#invoker/pool/stock'
 import { createDockerDriver } from '#invoker/sandbox/docker/driver'
 import type { SandboxDriver } from '#invoker/sandbox/driver'
+import type { WasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import { createWasmDriver } from '#invoker/sandbox/wasm/driver'
 import { openStore, type Store } from '#store/open'
 import { findRedis, type FoundRedis } from '#store/server/find'
@@ -49,11 +50,23 @@ export interface Drivers extends AsyncDisposable {
   readonly absent: readonly AbsentDriver[]
 }
 
+export interface DriverParts {
+  readonly runtimeDir: string
+  readonly wasm: WasmBuilder
+}
+
 /** All that this machine has; one that is off says why. Removes what a crashed process left. */
-export async function openDrivers({ config, log, signal }: Context, runtimeDir: string): Promise<Drivers> {
+export async function openDrivers(
+  { config, log, signal }: Context,
+  { runtimeDir, wasm: builder }: DriverParts,
+): Promise<Drivers> {
   await using opening = new AsyncDisposableStack()
   const { cacheDir, dockerHost } = config
-  const wasm = createWasmDriver({ artifactDir: artifactDir(config), cacheDir: join(cacheDir, 'wasm') })
+  const wasm = createWasmDriver({
+    artifactDir: artifactDir(config),
+    cacheDir: join(cacheDir, 'wasm'),
+    practice: (orBuild) => builder.practice(orBuild),
+  })
   const on: SandboxDriver[] = [opening.use(wasm)]
   const absent: AbsentDriver[] = []
   const onProgress = ({ step, message }: BuildProgress): void => log.info({ step }, message)

@@ -59,8 +59,8 @@ export async function openPlatform(context: Context, adminToken: string): Promis
   const runtimeDir = opening.use(await openRuntimeDir(config.dataDir, process.env))
   const redis = opening.use(await openRedis(context))
   const store = opening.use(await openStoreAt(redis.url, config))
-  const drivers = opening.use(await openDrivers(context, runtimeDir.path))
   const wasm = opening.use(createWasmBuilder({ cacheDir: join(config.cacheDir, 'build') }))
+  const drivers = opening.use(await openDrivers(context, { runtimeDir: runtimeDir.path, wasm }))
   const artifacts = artifactCache(config, store)
   const sandboxing = { clock: systemClock, drivers: drivers.on, absent: drivers.absent, artifacts }
   const builder = createBuilder({ ...sandboxing, wasm })

@@ -16,6 +16,8 @@ export const ControlType = {
   answer: 68,
   /** From a sandbox. call: number of a request whose answer nobody waits for any more. */
   forget: 69,
+  /** To the host, channel 0. JSON of LocalFile[]: a function of the platform's own, for spare workers to practise with. */
+  practise: 70,
 } as const
 
 /** The head of a load frame to the Wasm host. Code does not follow: the files are on the disk. */

@@ -2,6 +2,7 @@
 // build anything: what a sandbox loads is described in artifact.ts and made in build/.
 import { resolve } from 'node:path'
 
+import type { FileSet } from '#core/artifact'
 import { type Clock, systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import { type Frame, FrameFlag, parseJson } from '#core/frames'
@@ -11,6 +12,7 @@ import type { DriverCapabilities, Sandbox, SandboxDriver, SandboxSpec, Terminati
 import { ControlType, MAX_BODY_BYTES, MAX_INSTANCES } from './control.ts'
 import { EgressGate } from './egress.ts'
 import { type Host, HostProcess } from './host-process.ts'
+import { PracticeFunction } from './practice-function.ts'
 import { WasmSandbox } from './sandbox.ts'
 
 export interface WasmDriverOptions {
@@ -21,6 +23,8 @@ export interface WasmDriverOptions {
   readonly clock?: Clock
   /** Workers kept ready. */
   readonly spares?: number
+  /** Finds the function that spare workers practise with. Absent: they practise with no js. */
+  readonly practice?: (make: boolean) => Promise<FileSet | undefined>
   /** Compiled modules kept, by the size of their files. */
   readonly moduleCacheBytes?: number
   /** Resident memory of the host process at which it is killed, MiB: a net under the limits of the guests. */
@@ -47,6 +51,7 @@ class WasmDriver implements SandboxDriver {
   readonly #clock: Clock
   readonly #process: HostProcess
   readonly #gate: EgressGate
+  readonly #practice: PracticeFunction | undefined
   readonly #sandboxes = new Map<number, WasmSandbox>()
   #host: Host | undefined
   #lastChannel = 0
@@ -54,14 +59,19 @@ class WasmDriver implements SandboxDriver {
   constructor({ artifactDir, cacheDir, clock = systemClock, ...options }: WasmDriverOptions) {
     this.#clock = clock
     this.#gate = new EgressGate({ clock })
+    const practiceDir = resolve(cacheDir, 'practice')
     this.#process = new HostProcess({
-      artifactDir: resolve(artifactDir),
+      readableDirs: [resolve(artifactDir), practiceDir],
       cacheDir: resolve(cacheDir),
       clock,
       spares: options.spares ?? SPARES,
       moduleCacheBytes: options.moduleCacheBytes ?? MODULE_CACHE_BYTES,
       maxMiB: options.maxHostMiB ?? MAX_HOST_MIB,
     })
+    const { practice: find } = options
+    if (find !== undefined) {
+      this.#practice = new PracticeFunction({ find, dir: practiceDir, onFound: () => this.#sendPractice() })
+    }
     // Started now, so that the first call finds it running; whoever needs it hears why it could not be.
     this.#connect().catch(() => {})
   }
@@ -77,6 +87,7 @@ class WasmDriver implements SandboxDriver {
       socket: host.socket,
       clock: this.#clock,
       gate: this.#gate,
+      onLoaded: ({ runtime }) => runtime === 'js' && void this.#practice?.want(),
       onEnded: () => this.#sandboxes.delete(channel),
     })
     this.#sandboxes.set(channel, sandbox)
@@ -102,7 +113,15 @@ class WasmDriver implements SandboxDriver {
     this.#host = host
     host.onFrame = (frame) => this.#receive(frame)
     void this.#endWith(host)
+    this.#sendPractice()
     return host
+  }
+
+  #sendPractice(): void {
+    const files = this.#practice?.files
+    if (files === undefined) return
+    const header = { type: ControlType.practise, flags: FrameFlag.none, channel: 0, call: 0 }
+    this.#host?.socket.send(header, Buffer.from(JSON.stringify(files)))
   }
 
   async #endWith(host: Host): Promise<void> {

@@ -14,7 +14,8 @@ import { bundleHost, type HostBundle } from './host-bundle.ts'
 export interface HostProcessOptions {
   /** Where the bundle of the host goes. */
   readonly cacheDir: string
-  readonly artifactDir: string
+  /** What the host may read besides. */
+  readonly readableDirs: readonly string[]
   /** Workers kept ready. */
   readonly spares: number
   readonly moduleCacheBytes: number
@@ -90,8 +91,8 @@ export class HostProcess implements AsyncDisposable {
   }
 
   #arguments(mainPath: string, workerPath: string): string[] {
-    const { artifactDir, spares, moduleCacheBytes } = this.#options
-    const flags = permissions([dirname(mainPath), artifactDir])
+    const { readableDirs, spares, moduleCacheBytes } = this.#options
+    const flags = permissions([dirname(mainPath), ...readableDirs])
     return [...flags, mainPath, workerPath, String(spares), String(moduleCacheBytes)]
   }
 

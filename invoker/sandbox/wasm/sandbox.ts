@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { Clock } from '#core/clock'
 import { parseEgressRules } from '#core/egress'
 import { type Frame, type FrameError, FrameFlag } from '#core/frames'
+import type { FunctionSpec } from '#core/function'
 import type { SandboxId } from '#core/ids'
 import type { Invocation, ResponseSink } from '#core/invocation'
 import type { Outcome } from '#core/outcome'
@@ -24,6 +25,8 @@ export interface WasmSandboxOptions {
   readonly socket: FrameSocket
   readonly clock: Clock
   readonly gate: EgressGate
+  /** When it has loaded code. */
+  readonly onLoaded: (spec: FunctionSpec) => void
   /** Once, when it has ended: its channel is free. */
   readonly onEnded: () => void
 }
@@ -86,6 +89,7 @@ export class WasmSandbox implements Sandbox {
     this.#egress.rules = parseEgressRules(spec.egress)
     this.#places = new FailurePlaces(files)
     const result = await this.#link.load(head, undefined)
+    if (result?.loaded === true) this.#options.onLoaded(spec)
     return result ?? { loaded: false, failure: { type: 'LoadError', message: `the sandbox ended: ${this.#detail()}` } }
   }
 

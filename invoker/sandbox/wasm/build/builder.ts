@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '#core/clock'
 import { Semaphore } from '../../../semaphore.ts'
 import { buildKey, createBuildCache } from './build-cache.ts'
 import { type ProcessLimits, runBuild } from './builder-process.ts'
+import { practiceDraft } from './practice.ts'
 import { installStarlingMonkey } from './starlingmonkey-install.ts'
 import { toolchainOf } from './toolchain.ts'
 
@@ -27,6 +28,13 @@ export interface WasmBuilder extends AsyncDisposable {
    * the signal's reason when aborted
    */
   build(draft: Draft, onProgress: (progress: BuildProgress) => void, signal: AbortSignal): Promise<BuildOutput>
+  /**
+   * The function that spare workers of the host practise with, of this toolchain.
+   * @param orBuild whether to build it when it was not built before
+   * @returns undefined when it was not
+   * @throws as `build`
+   */
+  practice(orBuild: boolean): Promise<FileSet | undefined>
   /** Stops the builds that are under way, and resolves when their processes are gone. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -70,15 +78,26 @@ export function createWasmBuilder(options: WasmBuilderOptions): WasmBuilder {
     return { artifact, toolchain }
   }
 
+  async function run(
+    draft: Draft,
+    onProgress: (progress: BuildProgress) => void,
+    signal: AbortSignal,
+  ): Promise<BuildOutput> {
+    const task = build(draft, onProgress, signal)
+    running.add(task)
+    try {
+      return await task
+    } finally {
+      running.delete(task)
+    }
+  }
+
   return {
-    async build(draft, onProgress, signal) {
-      const task = build(draft, onProgress, AbortSignal.any([signal, closing.signal]))
-      running.add(task)
-      try {
-        return await task
-      } finally {
-        running.delete(task)
-      }
+    build: (draft, onProgress, signal) => run(draft, onProgress, AbortSignal.any([signal, closing.signal])),
+    async practice(orBuild) {
+      const draft = practiceDraft()
+      if (orBuild) return (await run(draft, () => {}, closing.signal)).artifact
+      return cache.get(buildKey(draft, await toolchainOf(draft.spec.runtime, draft.spec.engine)))
     },
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('the builder was disposed of'))

@@ -3,13 +3,16 @@
 // environment. Decides nothing: it does what the driver says, and says when a sandbox ended.
 import { Socket } from 'node:net'
 
-import { type Frame, FrameError, FrameFlag } from '#core/frames'
+import type { LocalFile } from '#core/artifact'
+import { type Frame, FrameError, FrameFlag, parseJson } from '#core/frames'
 
 import { FrameSocket } from '../../frame-socket.ts'
 import { ControlType } from '../control.ts'
 import { ModuleCache } from './modules.ts'
 import { SpareWorkers } from './spares.ts'
 import { WorkerSandbox } from './worker-sandbox.ts'
+
+const PRACTICE_SPEC = { env: {}, memoryMiB: 64, instances: 'reset' } as const
 
 const [workerPath = '', spareCount = '2', cacheBytes = '268435456'] = process.argv.slice(2)
 
@@ -30,7 +33,17 @@ function control(frame: Frame): void {
     sandboxes.delete(frame.call)
     return
   }
+  if (frame.type === ControlType.practise) return void practise(parseJson(frame.payload) as readonly LocalFile[])
   throw new FrameError(`the driver does not send control frames of type ${frame.type}`)
+}
+
+async function practise(files: readonly LocalFile[]): Promise<void> {
+  try {
+    const { keepGlueCode: _, ...loaded } = await modules.load(files)
+    spares.practiseWith({ kind: 'load', spec: PRACTICE_SPEC, ...loaded })
+  } catch {
+    // Starts are slower without, and no worse.
+  }
 }
 
 function create(channel: number): void {
@@ -39,7 +52,6 @@ function create(channel: number): void {
     worker: spares.take(),
     modules,
     onFrame: (frame) => driver.send(frame, frame.payload),
-    onLoaded: (practice) => spares.practiseWith(practice),
     onEnd: (termination) => {
       sandboxes.delete(channel)
       const header = { type: ControlType.ended, flags: FrameFlag.none, channel: 0, call: channel }

@@ -21,12 +21,10 @@ export interface LoadMessage {
   readonly modules: ReadonlyMap<string, WebAssembly.Module>
 }
 
-/** To a generic worker: a js function that others have loaded, to practise with. Answered by PractisedMessage. */
+/** To a generic worker: a function of the platform's own, to practise with. Answered by PractisedMessage. */
 export interface PractiseMessage {
   readonly kind: 'practise'
-  readonly manifest: WasmManifest
-  readonly modules: ReadonlyMap<string, WebAssembly.Module>
-  readonly memoryMiB: number
+  readonly load: LoadMessage
 }
 
 export interface PractisedMessage {

@@ -1,15 +1,14 @@
-// What a spare worker does before anybody needs it: loads a js function and calls it as sandboxes do, so that V8 has
-// compiled what they all run, and node has loaded what it loads late. None of the function's code runs, and nothing of it
-// stays: its handler is not called (see WasmManifest.rehearses), and the instance is dropped.
+// What a spare worker does before anybody needs it: loads functions of the platform's own and calls them as sandboxes do,
+// so that V8 has compiled what they all run, and node has loaded what it loads late. Nothing of a tenant is practised
+// with: a worker serves one function in its life. The instances are dropped, and nothing of them stays.
 import { FrameFlag, FrameType, type InvokeHead } from '#core/frames'
 
 import { FrameSocket } from '../../frame-socket.ts'
-import type { PractiseMessage } from './messages.ts'
+import type { LoadMessage } from './messages.ts'
 import { PortStream } from './port-stream.ts'
 import { SandboxAgent } from './sandbox-agent.ts'
 
 const CALLS = 8
-const REHEARSAL_CALL = 0
 const HEAD: InvokeHead = {
   id: 'inv_practice',
   method: 'GET',
@@ -23,18 +22,20 @@ const HEAD: InvokeHead = {
   deadline: 0,
 }
 
-/** Never rejects. */
-export async function practise({ manifest, modules, memoryMiB }: PractiseMessage): Promise<void> {
+/**
+ * Never rejects: a function that cannot be loaded or called was in vain.
+ * @param taken whether the worker has become a sandbox meanwhile: its function waits, and the practice ends
+ */
+export async function practise(load: LoadMessage, taken: () => boolean): Promise<void> {
   const socket = new FrameSocket(new PortStream({ postMessage() {} }), { onFrame() {}, onClose() {} })
   const agent = new SandboxAgent({ socket, channel: 0, importGlue: () => Promise.reject(new Error()), onGlueCode() {} })
-  const spec = { env: {}, memoryMiB, instances: 'reset' } as const
-  await agent.load({ kind: 'load', spec, manifest, modules, gluePath: '', glueCode: undefined })
+  await agent.load(load)
   const head = Buffer.from(JSON.stringify(HEAD))
   const size = Buffer.alloc(4)
   size.writeUInt32LE(head.length)
   const payload = Buffer.concat([size, head])
-  for (let call = 0; call < CALLS; call++) {
-    agent.receive({ type: FrameType.invoke, flags: FrameFlag.end, channel: 0, call: REHEARSAL_CALL, payload })
+  for (let call = 1; call <= CALLS && !taken(); call++) {
+    agent.receive({ type: FrameType.invoke, flags: FrameFlag.end, channel: 0, call, payload })
     await turn()
   }
   agent[Symbol.dispose]()

@@ -1,13 +1,12 @@
 // The main thread's end of one sandbox: a worker, and the frames to and from it.
 import type { Worker } from 'node:worker_threads'
 
-import { type Frame, FrameType, parseJson, splitHead } from '#core/frames'
+import { type Frame, FrameType, splitHead } from '#core/frames'
 
 import type { Termination } from '../../driver.ts'
 import { FrameSocket } from '../../frame-socket.ts'
-import { readLoadResult } from '../../link-messages.ts'
 import type { WasmLoadHead } from '../control.ts'
-import type { GlueCodeMessage, PractisedMessage, PractiseMessage, ToWorker } from './messages.ts'
+import type { GlueCodeMessage, PractisedMessage, ToWorker } from './messages.ts'
 import type { ModuleCache } from './modules.ts'
 import { PortStream } from './port-stream.ts'
 
@@ -17,8 +16,6 @@ export interface WorkerSandboxOptions {
   readonly worker: Worker
   readonly modules: ModuleCache
   readonly onFrame: (frame: Frame) => void
-  /** It has loaded a js function on QuickJS. */
-  readonly onLoaded: (practice: PractiseMessage) => void
   /** Once, unless `terminate` was called before. */
   readonly onEnd: (termination: Termination) => void
 }
@@ -27,7 +24,6 @@ export class WorkerSandbox {
   readonly #options: WorkerSandboxOptions
   readonly #socket: FrameSocket
   #onGlueCode: ((code: Uint8Array) => void) | undefined
-  #practice: PractiseMessage | undefined
   #over = false
 
   constructor(options: WorkerSandboxOptions) {
@@ -38,7 +34,7 @@ export class WorkerSandbox {
       // A worker may be anything once its glue has gone astray: it speaks for its own channel only.
       onFrame: (frame) => {
         // From then on calls run in it, and what it says about its glue is not to be believed.
-        if (frame.type === FrameType.loaded) this.#loaded(frame)
+        if (frame.type === FrameType.loaded) this.#onGlueCode = undefined
         if (frame.channel === channel) options.onFrame(frame)
         else this.#end({ cause: 'exited', detail: 'the sandbox spoke on a channel of another' })
       },
@@ -69,21 +65,10 @@ export class WorkerSandbox {
     void this.#options.worker.terminate()
   }
 
-  #loaded({ payload }: Frame): void {
-    this.#onGlueCode = undefined
-    const practice = this.#practice
-    this.#practice = undefined
-    if (practice !== undefined && readLoadResult(parseJson(payload)).loaded) this.#options.onLoaded(practice)
-  }
-
   async #load({ spec, files }: WasmLoadHead): Promise<void> {
     try {
       const { keepGlueCode, ...loaded } = await this.#options.modules.load(files)
       if (loaded.glueCode === undefined) this.#onGlueCode = keepGlueCode
-      if (loaded.manifest.rehearses === true) {
-        const { manifest, modules } = loaded
-        this.#practice = { kind: 'practise', manifest, modules, memoryMiB: spec.memoryMiB }
-      }
       this.#post({ kind: 'load', spec, ...loaded })
     } catch (error) {
       this.#post({ kind: 'load-failed', message: (error as Error).message })

@@ -30,7 +30,9 @@ port.on('message', (message: ArrayBuffer | ToWorker) => {
     return
   }
   if (message.kind === 'practise') {
-    void practise(message).then(() => port.postMessage({ kind: 'practised' } satisfies PractisedMessage))
+    void practise(message.load, () => agent !== undefined).then(() =>
+      port.postMessage({ kind: 'practised' } satisfies PractisedMessage),
+    )
     return
   }
   void agent?.load(message)

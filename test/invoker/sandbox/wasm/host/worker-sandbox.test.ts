@@ -33,7 +33,6 @@ function start(code: string, modules = new ModuleCache(1)) {
     worker: new Worker(prelude + code, { eval: true }),
     modules,
     onFrame: (frame) => frames.push(frame),
-    onLoaded() {},
     onEnd: ended.resolve,
   })
   return { sandbox, frames, ended: ended.promise }
