@@ -7,6 +7,7 @@ import { eventsSource } from './events/source.ts'
 import { httpSource } from './http/source.ts'
 import { mqttSource } from './mqtt/source.ts'
 import { natsSource } from './nats/source.ts'
+import { postgresSource } from './postgres/source.ts'
 import { redisStreamSource } from './redis-stream/source.ts'
 import { scheduleSource } from './schedule/source.ts'
 import type { EventSource } from './source.ts'
@@ -22,4 +23,5 @@ export const SOURCES: SourceCatalogue = {
   nats: natsSource,
   amqp: amqpSource,
   mqtt: mqttSource,
+  postgres: postgresSource,
 }

@@ -42,11 +42,6 @@ export class Held<Item> {
     return wasHeld
   }
 
-  /** Resolves when something is released, or nothing more is to be taken. */
-  async change(): Promise<void> {
-    if (!this.#isClosed) await this.#changed.promise
-  }
-
   /** How many more may be taken, once there is room; 0: nothing more is to be taken. */
   async roomFree(): Promise<number> {
     while (this.room === 0 && !this.#isClosed) await this.#changed.promise
