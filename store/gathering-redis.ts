@@ -1,12 +1,16 @@
 // A connection that sends the commands of one turn of the event loop in one write. With many calls at once, a system
 // call per command is most of what a command costs, here and in Redis. Waits no longer than until the turn is over.
-import { Redis } from 'ioredis'
+import { type Command, Redis } from 'ioredis'
+
+/** Of a command that has its answer. */
+const NO_ARGS: Command['args'] = []
 
 export class GatheringRedis extends Redis {
   #corked: Redis['stream'] | undefined
 
   override sendCommand(...args: Parameters<Redis['sendCommand']>): unknown {
     this.#gather()
+    forgetArgs(args[0])
     return super.sendCommand(...args)
   }
 
@@ -20,5 +24,19 @@ export class GatheringRedis extends Redis {
       if (this.#corked === stream) this.#corked = undefined
       stream.uncork()
     })
+  }
+}
+
+/**
+ * V8 puts commands straight into the old generation once it has seen some of them live for long. There they stay, with
+ * all that they were called with, until the next full collection; the scavenges before it copy more and more. A third
+ * of the time of a queued call went there.
+ */
+function forgetArgs(command: Command): void {
+  const { resolve } = command
+  command.resolve = (reply) => {
+    const promise = resolve(reply)
+    command.args = NO_ARGS
+    return promise
   }
 }

@@ -132,6 +132,8 @@ export class RecordWriter {
   }
 
   async #append(lines: readonly StoredLogLine[]): Promise<void> {
+    // Making one is not cheap.
+    if (lines.length === 0) return
     const { retentionMs, logLinesPerFunction, logLinesPerInvocation } = this.#settings
     const pipeline = this.#redis.pipeline()
     for (const [id, own] of Map.groupBy(lines, (line) => line.invocation)) {
