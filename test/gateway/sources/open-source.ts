@@ -7,6 +7,8 @@ import type { OpenSource, PullSource, ReceivedEvent, SourceContext } from '#gate
 export interface TestContext {
   readonly trigger: string
   readonly prefetch: number
+  /** Of the store's Redis. */
+  readonly redisUrl: string
   /** Outlives a source, as the store does. */
   readonly kept: { state?: string }
   /** Where it waits, the source is told that the trigger stops when it is disposed of. */
@@ -31,7 +33,7 @@ export async function openSource<F extends SourceFields>(
   options: Readonly<Record<string, unknown>>,
   given: Partial<TestContext> = {},
 ): Promise<OpenedSource> {
-  const { trigger = 'under-test', prefetch = 10, kept = {}, accept = async () => {} } = given
+  const { trigger = 'under-test', prefetch = 10, redisUrl = '', kept = {}, accept = async () => {} } = given
   const stop = new AbortController()
   const stopped = new Promise<never>((_, reject) => {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error))
@@ -43,7 +45,7 @@ export async function openSource<F extends SourceFields>(
   const context: SourceContext<typeof parsed> = {
     trigger: parseTriggerName(trigger),
     options: parsed,
-    redisUrl: '',
+    redisUrl,
     prefetch,
     clock: systemClock,
     signal: stop.signal,
