@@ -1,4 +1,4 @@
-// The pages about events have commands that work as they are written.
+// The pages about events and calls for later have commands that work as they are written.
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,6 +22,10 @@ interface PageBroker extends AsyncDisposable {
 }
 
 const PAGES: readonly Page[] = [
+  {
+    path: 'docs/async.md',
+    outputs: [/"function":"hello-js","version":1,"state":"queued"/, /"function":"up"[^]*TOLD[^]*hello-js@1/],
+  },
   {
     path: 'docs/events.md',
     outputs: [/1 accepted, 1 delivery\n.*1 accepted, 0 deliveries; 1 matched no trigger\n[^]*big-orders/],
