@@ -28,12 +28,12 @@ export interface SettleOptions {
   readonly onEnd?: (record: InvocationRecord) => void
 }
 
-/** 1 s after the first try, up to 5 minutes between two. */
+/** 1 s after the first try, up to an hour between two: some three hours in all. */
 export const DELIVERY_RETRY: RetryPolicy = {
-  maxAttempts: 8,
+  maxAttempts: 15,
   backoff: 'exponential',
   delayMs: 1000,
-  maxDelayMs: 300_000,
+  maxDelayMs: 3_600_000,
 }
 
 export interface Settlement {

@@ -21,6 +21,7 @@ describe('README.md', () => {
     expect(outputs[1]).toContain('Hello, world!')
     expect(outputs[2]).toContain('✓ hello-wasm deployed version 1')
     expect(outputs[3]).toMatch(/^LATER/)
-    expect(outputs).toHaveLength(4)
+    expect(outputs[4]).toMatch(/1 accepted, 1 delivery[^]*big-orders/)
+    expect(outputs).toHaveLength(5)
   }, 180_000)
 })
