@@ -1,7 +1,8 @@
-// A real PostgreSQL on a free port of 127.0.0.1, with files of its own that are synced. Everybody may come in as anybody.
+// A real PostgreSQL on a free port of 127.0.0.1, with files of its own that are synced. Everybody may come in as anybody,
+// but as `guarded` only with the password.
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,6 +14,11 @@ import { freePort, listening } from './port.ts'
 const run = promisify(execFile)
 /** As root it does not start. */
 const USER = 'postgres'
+const ACCESS = `
+local all all trust
+host all guarded 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+`
 
 export interface PostgresServer extends AsyncDisposable {
   /** Of the superuser and its database. */
@@ -23,21 +29,34 @@ export interface PostgresServer extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-/** Starts `HEARTH_TEST_POSTGRES`, or the postgres of the PATH; `initdb` is beside it. */
-export async function startPostgres(): Promise<PostgresServer> {
+/**
+ * Starts `HEARTH_TEST_POSTGRES`, or the postgres of the PATH; `initdb` is beside it.
+ * @param tls files of the certificate of the server; without them it has no TLS
+ */
+export async function startPostgres(tls?: {
+  readonly certificate: string
+  readonly key: string
+}): Promise<PostgresServer> {
   await using starting = new AsyncDisposableStack()
   const program = process.env.HEARTH_TEST_POSTGRES ?? 'postgres'
   const dir = await mkdtemp(join(tmpdir(), 'hearth-postgres-'))
   starting.defer(() => rm(dir, { recursive: true, force: true }))
+  if (tls !== undefined) {
+    await copyFile(tls.certificate, join(dir, 'server.crt'))
+    await copyFile(tls.key, join(dir, 'server.key'))
+  }
   await giveAway(dir)
   const data = join(dir, 'data')
   const initdb = program.includes('/') ? join(dirname(program), 'initdb') : 'initdb'
   const [init, ...initArgs] = asUser(initdb, '-D', data, '-U', USER, '--auth=trust', '-E', 'UTF8', '--locale=C')
   await run(init, initArgs, { cwd: dir })
+  await writeFile(join(data, 'pg_hba.conf'), ACCESS)
   const port = await freePort()
   const url = `postgres://${USER}@127.0.0.1:${port}/postgres`
   const launch = (): ChildProcess => {
-    const args = ['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-k', dir]
+    const files = ['ssl=on', `ssl_cert_file=${dir}/server.crt`, `ssl_key_file=${dir}/server.key`]
+    const settings = ['listen_addresses=127.0.0.1', ...(tls === undefined ? [] : files)]
+    const args = ['-D', data, '-p', String(port), '-k', dir, ...settings.flatMap((setting) => ['-c', setting])]
     const [command, ...rest] = asUser(program, ...args)
     return spawn(command, rest, { stdio: 'ignore', cwd: dir })
   }
@@ -55,12 +74,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-/** To the user that the server runs as. */
+/** With the files in it, to the user that the server runs as. */
 async function giveAway(dir: string): Promise<void> {
+  const files = (await readdir(dir)).map((name) => join(dir, name))
+  for (const file of files) await chmod(file, 0o600)
   if (process.getuid?.() !== 0) return
   const ids = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run('id', [flag, USER])).stdout)))
-  await chown(dir, ids[0] ?? 0, ids[1] ?? 0)
-  await chmod(dir, 0o700)
+  for (const path of [dir, ...files]) await chown(path, ids[0] ?? 0, ids[1] ?? 0)
 }
 
 function asUser(program: string, ...args: readonly string[]): [string, ...string[]] {

@@ -10,6 +10,10 @@ import { noRoom, openSource, type TestContext } from '../open-source.ts'
 
 const WAIT = { timeout: 20_000, interval: 20 }
 
+async function add(queue: Queue, names: readonly string[], options: JobsOptions = {}): Promise<void> {
+  for (const name of names) await queue.add(name, name, options)
+}
+
 describe('a bullmq source', () => {
   let server: TestRedis
   let connection: Redis
@@ -35,10 +39,6 @@ describe('a bullmq source', () => {
 
   const open = (queue: Queue, options: Readonly<Record<string, unknown>> = {}, given: Partial<TestContext> = {}) =>
     openSource(bullmqSource, { queue: queue.name, ...options }, { redisUrl: server.url, ...given })
-
-  async function add(queue: Queue, names: readonly string[], options: JobsOptions = {}): Promise<void> {
-    for (const name of names) await queue.add(name, name, options)
-  }
 
   it('completes a job once it is taken over, and says who has it', async () => {
     const queue = newQueue('shop')
