@@ -34,7 +34,7 @@
 //   hearth:{blob:<digest>}:refs      SET   who needs the blob; while there is one, the blob does not expire
 //   hearth:functions:changed         channel: names of functions that changed
 //   hearth:{fn:<name>}:logs:more     channel: there are new log lines
-//   hearth:lanes:cancelled           channel: ids of invocations that are to be stopped
+//   hearth:lanes:cancelled           channel: lanes and ids of jobs that are to be stopped
 //   hearth:records:changed           channel: ids, states, functions and triggers of records that were written
 //   hearth:{trg:<name>}:settled      channel: ids of invocations of a trigger that became final
 //   hearth:triggers:changed          channel: names of triggers that changed

@@ -88,7 +88,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     this.#leases = new Leases(settings.leaseMs, clock)
     this.#adder = new Adder({ redis, keys, sweepMs: settings.sweepMs, now: () => clock.now() })
     this.#cancellations = subscriptions.subscribe(keys.cancelled, {
-      message: (id) => this.#leases.cancel(id),
+      message: (message) => this.#leases.cancel(message),
       gap: () => void this.#leases.checkCancelled(),
     })
   }
@@ -148,8 +148,16 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     if (!isSame) this.#doorbell.ring(name)
   }
 
-  cancel(name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
-    return this.#opened(name).lane.cancel(id)
+  async cancel(
+    name: LaneName,
+    id: InvocationId,
+    onRemove: () => Promise<void> = async () => {},
+  ): Promise<'removed' | 'told' | 'absent'> {
+    const { lane } = this.#opened(name)
+    const found = await lane.markCancelled(id)
+    if (found !== 'waits') return found
+    await onRemove()
+    return lane.removeCancelled(id)
   }
 
   has(name: LaneName, id: InvocationId): Promise<boolean> {

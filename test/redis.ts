@@ -17,11 +17,14 @@ export interface TestRedis extends AsyncDisposable {
   restart(): Promise<void>
 }
 
-/** Starts `HEARTH_TEST_REDIS_SERVER`, or the redis-server of the PATH. Disposing stops it and removes its files. */
-export async function startTestRedis(): Promise<TestRedis> {
+/**
+ * Starts `HEARTH_TEST_REDIS_SERVER`, or the redis-server of the PATH. Disposing stops it and removes its files.
+ * @param settings of the server, over those of a test
+ */
+export async function startTestRedis(settings: Readonly<Record<string, string>> = {}): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), 'hearth-redis-'))
   const socketPath = join(dir, 'redis.sock')
-  let server = await launch(dir, socketPath)
+  let server = await launch(dir, socketPath, settings)
   const kill = async (): Promise<void> => {
     if (server.exitCode !== null || server.signalCode !== null) return
     const exited = once(server, 'exit')
@@ -33,7 +36,7 @@ export async function startTestRedis(): Promise<TestRedis> {
     kill,
     async restart() {
       await rm(socketPath, { force: true })
-      server = await launch(dir, socketPath)
+      server = await launch(dir, socketPath, settings)
     },
     async [Symbol.asyncDispose]() {
       await kill()
@@ -42,10 +45,15 @@ export async function startTestRedis(): Promise<TestRedis> {
   }
 }
 
-async function launch(dir: string, socketPath: string): Promise<ChildProcess> {
+async function launch(
+  dir: string,
+  socketPath: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<ChildProcess> {
   const binary = process.env.HEARTH_TEST_REDIS_SERVER ?? 'redis-server'
-  const settings = ['--port', '0', '--unixsocket', socketPath, '--dir', dir, '--save', '', '--appendonly', 'yes']
-  const server = spawn(binary, settings, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const all = { port: '0', unixsocket: socketPath, dir, save: '', appendonly: 'yes', ...settings }
+  const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, value])
+  const server = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   let output = ''
   server.stdout.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-2_000)))
   const failed = new Promise<never>((_, reject) => {

@@ -28,18 +28,17 @@ async function cancel(context: GatewayContext, id: InvocationId): Promise<'cance
   if (context.running.cancel(id, cancelledByRequest())) return 'cancelling'
   const record = await recordOf(context, id)
   if (isFinal(record)) throw notCancellable(record)
-  const found = await context.deps.lanes.cancel(record.function, id)
+  const found = await context.deps.lanes.cancel(record.function, id, () => saveCancelled(context, record))
   if (found === 'told') return 'cancelling'
-  if (found === 'absent') {
-    // It has just ended, or it never came into its lane.
-    const now = await recordOf(context, id)
-    if (isFinal(now)) throw notCancellable(now)
-  }
-  await saveCancelled(context, record)
+  if (found === 'removed') return 'cancelled'
+  // It has just ended, or it never came into its lane.
+  const now = await recordOf(context, id)
+  if (isFinal(now)) throw notCancellable(now)
+  await saveCancelled(context, now)
   return 'cancelled'
 }
 
-/** Of an invocation that is in no lane any more. */
+/** Of an invocation that nobody runs any more. */
 async function saveCancelled({ deps }: GatewayContext, record: InvocationRecord): Promise<void> {
   const { code, message } = cancelledByRequest()
   await deps.records.save({ ...record, state: 'cancelled', finishedAt: deps.clock.now(), error: { code, message } })

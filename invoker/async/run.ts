@@ -111,7 +111,7 @@ export class AsyncRun {
     const { takeovers, cancelled, invocation } = this.#claim
     const { function: name, version: number, expiresAt = Infinity } = invocation
     const version = await this.#insist(find)
-    if (cancelled.aborted) return this.#endBefore(version, 'cancelled', CANCELLED)
+    if (cancelled.aborted) return this.#endCancelled(version)
     if (this.#mayExpire && this.#options.clock.now() >= expiresAt) return this.#expire(version)
     if (version === undefined) {
       const message = `the function ${JSON.stringify(name)} or its version ${number} was removed before the call ran`
@@ -198,7 +198,8 @@ export class AsyncRun {
     const now = this.#options.clock.now()
     const progress = { prior, current: { ...current, finishedAt: now, state, error } }
     const account = accountOf(this.#claim, { ...this.#claim.invocation, ...changed }, 'queued', progress)
-    this.#options.records.write({ ...account, notBefore: now + delayMs })
+    // Durable before it is let go: the next attempt, maybe elsewhere and soon, goes on from what it finds.
+    await this.#insist(() => this.#options.records.save({ ...account, notBefore: now + delayMs }))
     await this.#claim.retry(delayMs, error.message, changed)
   }
 
@@ -220,6 +221,14 @@ export class AsyncRun {
     const { expiresAt = 0, acceptedAt } = this.#claim.invocation
     const message = `it could not start within ${expiresAt - acceptedAt} ms of being accepted`
     return this.#endBefore(version, 'expired', { code: 'wait-timed-out', message })
+  }
+
+  /** Whoever has cancelled it may have written that down, and ended before it was out of the lane. */
+  async #endCancelled(version: FunctionVersion | undefined): Promise<Claim | undefined> {
+    const { id } = this.#claim.invocation
+    this.#found ??= await this.#insist(() => this.#options.records.get(id))
+    if (this.#found?.state === 'cancelled') return this.#complete()
+    return this.#endBefore(version, 'cancelled', CANCELLED)
   }
 
   /** Without an attempt of this process. Those that are in the record stay: of refusals, and of processes that ended. */

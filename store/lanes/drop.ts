@@ -5,7 +5,7 @@ import type { InvocationId, LaneName } from '#core/ids'
 
 import { run } from '../pipeline.ts'
 import { runScript, script } from '../script.ts'
-import type { Lane } from './lane.ts'
+import { cancelMessage, type Lane } from './lane.ts'
 
 /** Jobs dropped together: Redis serves nobody else meanwhile. */
 const BATCH = 250
@@ -13,11 +13,11 @@ const BATCH = 250
 /** Whoever holds one hears that it is cancelled, and finds its lease lost. */
 const DROP = script(`
   local wait, prioritized, delayed, active, stalled, bodies = unpack(KEYS)
-  for n = 3, #ARGV do
+  for n = 4, #ARGV do
     local id, key = ARGV[n], ARGV[1] .. ARGV[n]
     if redis.call('ZREM', prioritized, id) + redis.call('ZREM', delayed, id) == 0 then
       redis.call('LREM', wait, 1, id)
-      if redis.call('LREM', active, 1, id) > 0 then redis.call('PUBLISH', ARGV[2], id) end
+      if redis.call('LREM', active, 1, id) > 0 then redis.call('PUBLISH', ARGV[2], ARGV[3] .. id) end
     end
     redis.call('HDEL', bodies, id, redis.call('HGET', key, 'beside') or id)
     redis.call('SREM', stalled, id)
@@ -46,7 +46,7 @@ export async function dropLane({ name, keys, bodies }: Lane, context: DropContex
   do {
     for (let ids; (ids = await someIds(redis, keys)).length > 0;) {
       await onDrop(name, ids)
-      await runScript(redis, DROP, [...jobs, stalled, bodies], [keys[''], cancelled, ...ids])
+      await runScript(redis, DROP, [...jobs, stalled, bodies], [keys[''], cancelled, cancelMessage(name, ''), ...ids])
     }
   } while (
     (await runScript(

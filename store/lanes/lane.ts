@@ -97,21 +97,29 @@ const COUNTS = script(`
     redis.call('LLEN', active), oldest and tostring(oldest) or '', nextDelayed or ''}`)
 
 /**
- * Out of the lane when it waits; else whoever holds it is told, and the job says so itself: to whoever takes it next,
- * and to a holder who hears no message. \`defa\` is BullMQ's, for jobs that are to fail when they are taken.
+ * The job says itself that it is cancelled: to whoever takes it next, and to a holder who hears no message. \`defa\` is
+ * BullMQ's, for jobs that are to fail when they are taken.
  */
-const CANCEL = script(`
-  local wait, prioritized, delayed, bodies = unpack(KEYS)
+const MARK_CANCELLED = script(`
+  local wait, prioritized, delayed = unpack(KEYS)
   local id, key = ARGV[2], ARGV[1] .. ARGV[2]
   if redis.call('EXISTS', key) == 0 then return 'absent' end
-  if redis.call('ZREM', prioritized, id) + redis.call('ZREM', delayed, id) + redis.call('LREM', wait, 1, id) > 0 then
-    redis.call('HDEL', bodies, id, redis.call('HGET', key, 'beside') or id)
-    redis.call('DEL', key)
-    return 'removed'
-  end
   redis.call('HSET', key, 'defa', 'cancelled')
-  redis.call('PUBLISH', ARGV[3], id)
+  if redis.call('ZSCORE', prioritized, id) or redis.call('ZSCORE', delayed, id) or redis.call('LPOS', wait, id) then
+    return 'waits'
+  end
+  redis.call('PUBLISH', ARGV[3], ARGV[4])
   return 'told'`)
+/** Out of the lane when it still waits; whoever has taken it meanwhile has found it cancelled. */
+const REMOVE_CANCELLED = script(`
+  local wait, prioritized, delayed, bodies = unpack(KEYS)
+  local id, key = ARGV[2], ARGV[1] .. ARGV[2]
+  if redis.call('ZREM', prioritized, id) + redis.call('ZREM', delayed, id) + redis.call('LREM', wait, 1, id) == 0 then
+    return 'told'
+  end
+  redis.call('HDEL', bodies, id, redis.call('HGET', key, 'beside') or id)
+  redis.call('DEL', key)
+  return 'removed'`)
 
 export class Lane {
   readonly name: LaneName
@@ -199,11 +207,19 @@ export class Lane {
     await ours(this.#backend.moveJobFromActiveToWait(id, token))
   }
 
-  async cancel(id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+  /** Whoever takes it from now on, or holds it, finds it cancelled. `waits`: nobody holds it. */
+  async markCancelled(id: InvocationId): Promise<'waits' | 'told' | 'absent'> {
     const { wait, prioritized, delayed } = this.keys
     const { redis, keys } = this.#context
-    const args = [this.keys[''], id, keys.cancelled]
-    return (await runScript(redis, CANCEL, [wait, prioritized, delayed, this.bodies], args)) as 'removed'
+    const args = [this.keys[''], id, keys.cancelled, cancelMessage(this.name, id)]
+    return (await runScript(redis, MARK_CANCELLED, [wait, prioritized, delayed], args)) as 'waits'
+  }
+
+  /** Of one that was marked. `told`: it has been taken since. */
+  async removeCancelled(id: InvocationId): Promise<'removed' | 'told'> {
+    const { wait, prioritized, delayed } = this.keys
+    const keys = [wait, prioritized, delayed, this.bodies]
+    return (await runScript(this.#context.redis, REMOVE_CANCELLED, keys, [this.keys[''], id])) as 'removed'
   }
 
   async has(id: InvocationId): Promise<boolean> {
@@ -284,6 +300,11 @@ export class Lane {
     await this.complete({ id, token, field: undefined })
     throw new PlatformError('internal', { detail: `the body of the queued invocation ${id} is gone` })
   }
+}
+
+/** What is said on the channel of jobs that are to be stopped. A call and what is told about it have the same id. */
+export function cancelMessage(name: LaneName, id: string): string {
+  return `${name} ${id}`
 }
 
 interface HeldJob {

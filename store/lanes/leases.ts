@@ -3,7 +3,7 @@ import type { Clock } from '#core/clock'
 import { type Linked, LinkedList } from '#core/linked-list'
 import { type StopSignal, StopSource } from '#core/stop-signal'
 
-import type { Lane } from './lane.ts'
+import { cancelMessage, type Lane } from './lane.ts'
 
 const CANCELLED = new Error('the invocation was cancelled')
 const REMEMBERED = 1_000
@@ -52,19 +52,22 @@ export class Leases implements Disposable {
     const [lost, cancelled] = [new StopSource(), new StopSource()]
     const lease: Lease = { lane, id, token, lost, cancelled, renewedAt: takenAt, before: undefined, after: undefined }
     this.#held.add(lease)
-    if (isCancelled || this.#cancelled.has(id)) cancelled.abort(CANCELLED)
+    if (isCancelled || this.#cancelled.has(cancelMessage(lane.name, id))) cancelled.abort(CANCELLED)
     return { lost, cancelled, end: () => void this.#held.delete(lease) }
   }
 
   /**
-   * Someone has cancelled this job, whoever holds it. Remembered for a while: the message may overtake the answer of
-   * the take that it is about.
+   * Someone has cancelled a job, whoever holds it. Remembered for a while: the message may overtake the answer of the
+   * take that it is about.
+   * @param message which one (cancelMessage)
    */
-  cancel(id: string): void {
-    this.#cancelled.add(id)
+  cancel(message: string): void {
+    this.#cancelled.add(message)
     if (this.#cancelled.size > REMEMBERED)
       for (const oldest of this.#cancelled.values().take(1)) this.#cancelled.delete(oldest)
-    for (const lease of this.#held.toArray()) if (lease.id === id) lease.cancelled.abort(CANCELLED)
+    for (const lease of this.#held.toArray()) {
+      if (cancelMessage(lease.lane.name, lease.id) === message) lease.cancelled.abort(CANCELLED)
+    }
   }
 
   /** Asks Redis what was cancelled: messages may have been lost. */

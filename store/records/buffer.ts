@@ -18,6 +18,8 @@ export class RecordBuffer {
   readonly #records = new Map<InvocationId, InvocationRecord>()
   /** The records that go first. */
   readonly #expendable = new Set<InvocationId>()
+  /** Of the batch that was taken last: what it may bring back. */
+  readonly #taken = new Map<InvocationId, InvocationRecord>()
   #lines: StoredLogLine[] = []
   #dropped = 0
 
@@ -44,10 +46,12 @@ export class RecordBuffer {
     this.#shrink()
   }
 
-  /** Drops an entry that waits and that `record`, written elsewhere, makes old. */
+  /** Drops an entry that waits, or may be put back, and that `record`, written elsewhere, makes old. */
   supersede(record: InvocationRecord): void {
     const waiting = this.#records.get(record.id)
     if (waiting !== undefined && supersedes(record, waiting)) this.#forget(record.id)
+    const taken = this.#taken.get(record.id)
+    if (taken !== undefined && supersedes(record, taken)) this.#taken.delete(record.id)
   }
 
   addLines(lines: readonly StoredLogLine[]): void {
@@ -60,18 +64,22 @@ export class RecordBuffer {
     return Math.ceil(Math.max(this.#records.size, this.#lines.length) / count)
   }
 
-  /** The oldest, out of the buffer: at most `count` records and as many log lines. */
+  /** The oldest, out of the buffer: at most `count` records and as many log lines. One batch is out at a time. */
   take(count: number): Batch {
     const records = [...this.#records.values().take(count)]
-    for (const { id } of records) this.#forget(id)
+    this.#taken.clear()
+    for (const record of records) {
+      this.#forget(record.id)
+      this.#taken.set(record.id, record)
+    }
     return { records, lines: this.#lines.splice(0, count) }
   }
 
-  /** Puts a batch back that could not be written: older than all that came since. */
+  /** Puts the batch back that could not be written: older than all that came since. */
   restore(batch: Batch): void {
     const since = [...this.#records.values()]
     this.#records.clear()
-    for (const record of batch.records) this.add(record)
+    for (const record of this.#taken.values()) this.add(record)
     for (const record of since) this.add(record)
     this.#lines = [...batch.lines, ...this.#lines]
     this.#shrink()

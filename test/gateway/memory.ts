@@ -237,11 +237,16 @@ export class MemoryLanes implements Lanes {
 
   async limit(): Promise<void> {}
 
-  async cancel(_name: LaneName, id: InvocationId): Promise<'removed' | 'told' | 'absent'> {
+  async cancel(
+    _name: LaneName,
+    id: InvocationId,
+    onRemove: () => Promise<void> = async () => {},
+  ): Promise<'removed' | 'told' | 'absent'> {
     if (this.down !== undefined) throw this.down
     if (this.running.has(id)) return 'told'
     const index = this.added.findIndex((invocation) => invocation.id === id)
     if (index === -1) return 'absent'
+    await onRemove()
     this.added.splice(index, 1)
     return 'removed'
   }

@@ -82,6 +82,31 @@ test('a record that was left as queued, without a place in the lane, ends as can
   expect((await gateway.call('GET', `/v1/invocations/${id}`)).json).toMatchObject({ state: 'cancelled' })
 })
 
+test('its record says so before it is out of the lane: no crash in between leaves one without an end', async () => {
+  const states: unknown[] = []
+  await using gateway = await startOnRedis(redis.url, {
+    prefix: 'order',
+    wrap: ({ lanes }) => {
+      const cancel: typeof lanes.cancel = (name, id, onRemove) =>
+        lanes.cancel(name, id, async () => {
+          await onRemove?.()
+          states.push((await lanes.state(name)).waiting, (await gateway.store.records.get(id))?.state)
+        })
+      const rest = Object.fromEntries(
+        (['add', 'addMany', 'take', 'limit', 'has', 'listen', 'state', 'states', 'remove'] as const).map((name) => [
+          name,
+          (...args: never[]) => (lanes[name] as (...given: never[]) => unknown)(...args),
+        ]),
+      )
+      return { lanes: { ...rest, cancel } as typeof lanes }
+    },
+  })
+  await gateway.deploy('up')
+  const id = await submitted(gateway)
+  expect((await gateway.call('POST', `/v1/invocations/${id}/cancel`)).status).toBe(200)
+  expect(states).toEqual([1, 'cancelled'])
+})
+
 test('there is nothing to cancel', async () => {
   await using gateway = await started('nothing')
   const unknown = '00000000-0000-7000-8000-000000000000'

@@ -102,3 +102,26 @@ test('what a stopped consumer had to put back, another one runs', async () => {
   expect((await store.records.get(invocation.id))?.attempts).toHaveLength(1)
   await invoker.drain(0)
 })
+
+test('a cancel that was cut off when it had written its record is finished, and the record stays', async () => {
+  await using store = await openStore({ url: server.url, prefix: 'cancel' })
+  const invocation = queued(await deploy(store, 'never'), '/hello')
+  await store.lanes.add(invocation)
+  const { id, function: name, version, trigger, acceptedAt, request } = invocation
+  const { method, target } = request
+  const record = {
+    ...{ id, function: name, version, trigger, acceptedAt, attempts: [], finishedAt: acceptedAt + 1 },
+    request: { method, target, bodyBytes: 0 },
+    state: 'cancelled' as const,
+  }
+  const cutOff = async (): Promise<void> => {
+    await store.records.save(record)
+    throw new Error('as if it had crashed')
+  }
+  await expect(store.lanes.cancel(name, id, cutOff)).rejects.toThrow('as if it had crashed')
+  const invoker = invokerFor()
+  await using _consumer = consumerFor(store, invoker)
+  await expect.poll(() => store.lanes.has(name, id), { timeout: 10_000 }).toBe(false)
+  expect(await store.records.get(id)).toEqual(record)
+  await invoker.drain(0)
+})

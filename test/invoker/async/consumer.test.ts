@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
+import { PlatformError } from '#core/errors'
 import type { FunctionVersion } from '#core/function'
 import type { InvocationRecord } from '#core/record'
 import { Consumer } from '#invoker/async/consumer'
@@ -84,6 +85,20 @@ describe('the consumer', () => {
       ],
     })
     expect(lanes.completed).toHaveLength(1)
+  })
+
+  test('makes no other attempt before it is written down that one has failed', async () => {
+    const { clock, lanes, records, submit, deployed } = consumerHouse()
+    let isAway = true
+    records.onSave = () => {
+      if (isAway) throw new PlatformError('store-unavailable', { detail: 'scripted' })
+    }
+    const record = await submit(deployed('bad'), '/throw')
+    await clock.pass(5000)
+    expect(lanes.retries).toHaveLength(0)
+    isAway = false
+    await clock.pass(10_000)
+    expect(record()).toMatchObject({ state: 'failed', attempts: [{ number: 1 }, { number: 2 }, { number: 3 }] })
   })
 
   test('keeps the response of a server error that it gave up on', async () => {

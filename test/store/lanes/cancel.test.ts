@@ -1,13 +1,14 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { newInvocationId } from '#core/ids'
+import { deliveryLaneOf, newInvocationId } from '#core/ids'
+import type { Claim } from '#core/queue'
 import { parseRedisUrl } from '#store/connect'
 import { openStore } from '#store/open'
 import type { StoreSettings } from '#store/settings'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
-import { depthOf, eventually, NAME, sampleInvocation } from '../samples.ts'
+import { depthOf, eventually, NAME, sampleInvocation, sampleRecord } from '../samples.ts'
 
 let server: TestRedis
 let redis: Redis
@@ -62,10 +63,14 @@ test('no cancel is lost however close it comes to the take', async () => {
   for (let n = 0; n < 200; n++) {
     const invocation = sampleInvocation()
     await holder.lanes.add(invocation)
+    const isFirst = n % 4 === 0
+    const early = isFirst ? other.lanes.cancel(NAME, invocation.id) : undefined
+    // From before the cancel has reached Redis to after it is done.
+    for (let turn = 0; isFirst && turn < n % 16; turn++) await Promise.race([early, redis.ping()])
     const taking = holder.lanes.take(NAME)
     for (let turn = 0; turn < n % 20; turn++) await Promise.resolve()
     if (n % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
-    const answer = other.lanes.cancel(NAME, invocation.id)
+    const answer = early ?? other.lanes.cancel(NAME, invocation.id)
     const claim = await taking
     answers.add(await answer)
     expect(await answer).toBe(claim === undefined ? 'removed' : 'told')
@@ -74,6 +79,56 @@ test('no cancel is lost however close it comes to the take', async () => {
     await claim.complete()
   }
   expect(answers.size).toBe(2)
+})
+
+test('the end of one that waits is written down before it is gone, and a crash in between leaves it cancelled', async () => {
+  await using store = await open('written')
+  const [invocation, later] = [sampleInvocation(), sampleInvocation({ notBefore: Date.now() + 60_000 })]
+  await store.lanes.addMany([invocation, later])
+  const depths: number[] = []
+  const onRemove = async (): Promise<void> => void depths.push(await depthOf(store.lanes))
+  expect(await store.lanes.cancel(NAME, later.id, onRemove)).toBe('removed')
+  expect(depths).toEqual([2])
+  const crash = new Error('as if it had crashed')
+  await expect(store.lanes.cancel(NAME, invocation.id, () => Promise.reject(crash))).rejects.toBe(crash)
+  const claim = await eventually(() => store.lanes.take(NAME))
+  expect(claim.cancelled.aborted).toBe(true)
+  await claim.complete()
+  const absent = (): Promise<void> => Promise.reject(new Error('there is nothing to write down'))
+  expect(await store.lanes.cancel(NAME, invocation.id, absent)).toBe('absent')
+})
+
+test('one that is taken while its end is written down is told', async () => {
+  await using store = await open('meanwhile')
+  const invocation = sampleInvocation()
+  await store.lanes.add(invocation)
+  const taken = Promise.withResolvers<Claim>()
+  const onRemove = async (): Promise<void> => taken.resolve(await eventually(() => store.lanes.take(NAME)))
+  expect(await store.lanes.cancel(NAME, invocation.id, onRemove)).toBe('told')
+  const claim = await taken.promise
+  expect(claim.cancelled.aborted).toBe(true)
+  await claim.complete()
+})
+
+test('what is told about a call is not cancelled with it, although it has the same id', async () => {
+  await using store = await open('delivery')
+  const invocation = sampleInvocation()
+  await store.lanes.add(invocation)
+  const call = (await store.lanes.take(NAME))!
+  const delivery = {
+    on: 'success' as const,
+    destination: { kind: 'queue' as const, name: 'told' },
+    record: sampleRecord({ id: invocation.id }),
+  }
+  await store.lanes.add({ ...invocation, delivery })
+  const held = (await store.lanes.take(deliveryLaneOf(NAME)))!
+  expect(await store.lanes.cancel(NAME, invocation.id)).toBe('told')
+  await eventually(() => call.cancelled.aborted)
+  expect(held.cancelled.aborted).toBe(false)
+  await held.release(0)
+  const again = await eventually(() => store.lanes.take(deliveryLaneOf(NAME)))
+  expect(again.cancelled.aborted).toBe(false)
+  await Promise.all([call.complete(), again.complete()])
 })
 
 test('a holder that hears no message finds out when it renews, or when it is connected again', async () => {

@@ -42,6 +42,17 @@ test('then log lines are dropped, then other records', () => {
   expect(buffer.take(10)).toEqual({ records: queued.slice(1), lines: [] })
 })
 
+test('a batch put back brings nothing that a record written elsewhere has made old meanwhile', () => {
+  const buffer = new RecordBuffer(10)
+  const [done, other] = [sampleRecord({ attempts: attempts(1) }), sampleRecord()]
+  buffer.add(done)
+  buffer.add(other)
+  const batch = buffer.take(10)
+  buffer.supersede({ ...done, finishedAt: 1 })
+  buffer.restore(batch)
+  expect(buffer.take(10).records).toEqual([other])
+})
+
 test('a batch put back is older than what came since', () => {
   const buffer = new RecordBuffer(10)
   const [old, other, fresh] = [sampleRecord({ state: 'queued' }), sampleRecord(), sampleRecord()]
