@@ -107,19 +107,28 @@ function compilePath(path: string): Values {
   const steps = [...path.slice('data'.length).matchAll(/\.((?:[^.\\]|\\.)+)/g)].map((match) =>
     (match[1] as string).replaceAll(/\\(.)/g, '$1'),
   )
-  return (view) => (view.data === undefined ? NOTHING : follow(view.data, steps, 0))
+  return (view) => (view.data === undefined ? NOTHING : follow(view.data, steps))
 }
 
-/** All values at the end of a path: several where it leads through arrays. */
-function follow(value: unknown, steps: readonly string[], from: number): readonly unknown[] {
-  let current = value
-  for (let at = from; at < steps.length; at++) {
-    const step = steps[at] as string
-    if (Array.isArray(current) && !/^\d+$/.test(step)) return current.flatMap((item) => follow(item, steps, at))
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return NOTHING
-    current = (current as Record<string, unknown>)[step]
+/** All values at the end of a path: several where it leads through arrays. In no order. */
+function follow(data: unknown, steps: readonly string[]): readonly unknown[] {
+  const found: unknown[] = []
+  // Not by recursion: whoever sends the data says how deep it is.
+  const open = [{ value: data, at: 0 }]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, at } = next
+    const step = steps[at]
+    if (step === undefined && !Array.isArray(value)) {
+      found.push(value)
+    } else if (step === undefined) {
+      for (const item of value as unknown[]) found.push(item)
+    } else if (Array.isArray(value) && !/^\d+$/.test(step)) {
+      for (const item of value) open.push({ value: item, at })
+    } else if (typeof value === 'object' && value !== null && Object.hasOwn(value, step)) {
+      open.push({ value: (value as Record<string, unknown>)[step], at: at + 1 })
+    }
   }
-  return Array.isArray(current) ? current : [current]
+  return found
 }
 
 function compileCondition(condition: Condition): Test {

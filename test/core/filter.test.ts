@@ -74,6 +74,16 @@ describe('a filter', () => {
     expect(matches({ data: { exists: true } }, { ...event(), data: new Uint8Array(0) })).toBe(false)
   })
 
+  it('looks into data that is nested deeper than the stack', () => {
+    const depth = 200_000
+    const nested = (inside: string): CloudEvent => ({
+      ...event(),
+      data: new TextEncoder().encode('['.repeat(depth) + inside + ']'.repeat(depth)),
+    })
+    expect(matches({ 'data.sku': 'A' }, nested('{"sku":"A"}'))).toBe(true)
+    expect(matches({ 'data.sku': 'A' }, nested(''))).toBe(false)
+  })
+
   it('finds nothing in data that is not JSON', () => {
     const text = { ...event(), data: new TextEncoder().encode('{"order":') }
     expect(matches({ 'data.order': { exists: true } }, text)).toBe(false)
