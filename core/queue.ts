@@ -24,6 +24,8 @@ export interface Cause {
   readonly replayOf?: InvocationId
   /** It is the destination of this one. */
   readonly destinationOf?: InvocationId
+  /** How many destinations led to it; not there when none did. Functions that tell each other would go round for ever. */
+  readonly hops?: number
 }
 
 /** An invocation as it waits in its lane. */

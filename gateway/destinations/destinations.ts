@@ -67,7 +67,7 @@ async function invoke(
   const version = await deps.live(name)
   const { headers, body } = binaryRequest(toldEvent(delivery))
   const request = { method: 'POST', target: '/', origin: INTERNAL_ORIGIN, headers, body }
-  const cause = { destinationOf: delivery.record.id }
+  const cause = { destinationOf: delivery.record.id, hops: hopsOf(delivery.record) + 1 }
   const invocation = queuedInvocation(
     { version, request, options: defaultOptions(version.spec), cause },
     deps.clock.now(),

@@ -58,9 +58,14 @@ export function emittedEvents(delivery: Delivery): readonly CloudEvent[] {
   return answered.map(({ attributes, data }) => ({ attributes: { ...attributes, [HOPS]: hops }, data }))
 }
 
-/** 0 for what no destination has led to. */
-export function hopsOf({ input }: InvocationRecord): number {
-  return Math.max(0, ...eventsIn(input).map(({ attributes }) => Number(attributes[HOPS]) || 0))
+/** 0 for what no destination has led to. Also of an input that was too large to be kept; a caller may have said it too. */
+export function hopsOf({ cause, input }: InvocationRecord): number {
+  return Math.max(cause?.hops ?? 0, hopsOfEvents(eventsIn(input)))
+}
+
+/** The most that one of them has gone through. */
+export function hopsOfEvents(events: readonly CloudEvent[]): number {
+  return events.reduce((most, { attributes }) => Math.max(most, Number(attributes[HOPS]) || 0), 0)
 }
 
 /** None when there are none, or they are malformed: then they are a body like any other. */

@@ -36,6 +36,7 @@ const CAUSE = object(
     events: { ...list({ type: 'string' }), description: 'Ids of the events in it, in order' },
     replayOf: string('It repeats the input of this one', { format: 'uuid' }),
     destinationOf: string('It is the destination of this one', { format: 'uuid' }),
+    hops: integer('How many destinations led to it'),
   },
 )
 const DELIVERY = object(

@@ -7,6 +7,7 @@ import type { Trigger } from '#core/trigger'
 
 import { acceptMany, putDown, type AcceptDeps, type Refusal } from '../accept/accept.ts'
 import { queuedInvocation } from '../accept/queued.ts'
+import { hopsOfEvents } from '../destinations/told-event.ts'
 import type { ReceivedEvent } from '../sources/source.ts'
 import { KnownEvents, type Candidate, type KnownEventsDeps } from './known-events.ts'
 import { requestOf } from './request.ts'
@@ -97,12 +98,17 @@ export class Queueing {
   #invocation(id: InvocationId, version: FunctionVersion, candidates: readonly Candidate[]): QueuedInvocation {
     const { name, spec } = this.#trigger
     const events = candidates.map(({ received }) => received.event)
+    const hops = hopsOfEvents(events)
     const submission = {
       version,
       request: requestOf(spec, events),
       options: { notBefore: undefined, maxAgeMs: spec.maxAgeMs, priority: 0, retry: spec.retry },
       trigger: 'event',
-      cause: { trigger: name, events: events.map(({ attributes }) => attributes.id) },
+      cause: {
+        trigger: name,
+        events: events.map(({ attributes }) => attributes.id),
+        ...(hops === 0 ? {} : { hops }),
+      },
     } as const
     return { ...queuedInvocation(submission, this.#deps.clock.now()), id }
   }

@@ -207,6 +207,19 @@ test('a private address is refused unless the egress of the function names it', 
   expect(receiver.received).toEqual([])
 })
 
+test('functions that tell each other in a circle are stopped, also by calls too large to be kept', async () => {
+  using at = world()
+  const { input: _, ...large } = finished({ cause: { hops: MAX_HOPS - 2 } })
+  await at.destinations.deliver(large.id, deliveryTo('function:a', large), never)
+  const [next] = at.lanes.added
+  expect(next?.cause).toEqual({ destinationOf: large.id, hops: MAX_HOPS - 1 })
+  expect(Object.fromEntries(next?.request.headers ?? [])).toMatchObject({ 'ce-hearthhops': String(MAX_HOPS - 1) })
+  const last = { ...large, id: newInvocationId(), cause: { hops: MAX_HOPS } }
+  const told = at.destinations.deliver(last.id, deliveryTo('function:a', last), never)
+  await expect(told).rejects.toMatchObject({ code: 'invalid-request', retryable: false })
+  expect(at.lanes.added).toHaveLength(1)
+})
+
 test('functions that tell each other in a circle are stopped', async () => {
   using at = world()
   const headers = [
