@@ -9,6 +9,8 @@ import type { CloudEvent, EventAttributes } from '#core/event'
 const REQUIRED = ['id', 'source', 'type'] as const
 const NAME = /^[a-z0-9]+$/
 const CONTROL = /\p{Cc}/u
+/** What can be in a header as it is. */
+export const PRINTABLE = /^[\x20-\x7e]+$/
 
 /**
  * Checked attributes and data as an event.
@@ -34,7 +36,11 @@ function checkShape(name: string, value: unknown): void {
   if (!NAME.test(name) || name === 'data') throw invalid(name, 'have a name of a-z and 0-9 other than data', value)
   // Neither in the specification nor in a header.
   if (typeof value === 'string' && CONTROL.test(value)) throw invalid(name, 'have no control characters', value)
-  const isInteger = Number.isInteger(value) && Math.abs(value as number) <= 2 ** 31
+  if (typeof value === 'string' && !value.isWellFormed()) throw invalid(name, 'be Unicode', value)
+  if (name === 'datacontenttype' && typeof value === 'string' && !PRINTABLE.test(value)) {
+    throw invalid(name, 'be a media type in printable ASCII', value)
+  }
+  const isInteger = Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31
   if (typeof value === 'string' || typeof value === 'boolean' || isInteger) return
   throw invalid(name, 'be a text, a boolean or a 32-bit integer', value)
 }

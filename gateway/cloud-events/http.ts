@@ -5,14 +5,13 @@ import type { CloudEvent } from '#core/event'
 import type { HeaderList } from '#core/invocation'
 
 import { makeEvent, notAnEvent } from './event.ts'
-import { eventFromJson, eventsFromBatch, eventsToBatch, eventToJson } from './json.ts'
+import { eventFromJson, eventsFromBatch, eventsToBatch, eventToJson, jsonText } from './json.ts'
 
 export const STRUCTURED_TYPE = 'application/cloudevents+json'
 export const BATCH_TYPE = 'application/cloudevents-batch+json'
 const PREFIX = 'ce-'
 /** Space, double quote, percent, and everything that is not printable ASCII (section 3.1.3.2 of the binding). */
 const ENCODED = /[^\x21\x23\x24\x26-\x7e]/gu
-const decoder = new TextDecoder()
 
 export interface EventRequest {
   readonly headers: HeaderList
@@ -23,10 +22,15 @@ export type HttpMode = 'binary' | 'structured' | 'batch'
 
 /** How a request carries events; undefined: it carries none. */
 export function modeOf(headers: IncomingHttpHeaders): HttpMode | undefined {
-  const type = headers['content-type']?.trim().toLowerCase() ?? ''
-  if (type.startsWith(BATCH_TYPE)) return 'batch'
-  if (type.startsWith(STRUCTURED_TYPE)) return 'structured'
+  const type = mediaTypeOf(headers['content-type'])
+  if (type === BATCH_TYPE) return 'batch'
+  if (type === STRUCTURED_TYPE) return 'structured'
   return headers['ce-specversion'] === undefined && headers['ce-id'] === undefined ? undefined : 'binary'
+}
+
+/** Without parameters, in lower case; empty when there is none. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 /** @throws PlatformError `invalid-event` */
@@ -39,7 +43,7 @@ export function readEvents(headers: IncomingHttpHeaders, body: Uint8Array): read
     )
   }
   if (mode === 'binary') return [fromBinary(headers, body)]
-  const text = decoder.decode(body)
+  const text = jsonText(body)
   return mode === 'batch' ? eventsFromBatch(text) : [eventFromJson(text)]
 }
 

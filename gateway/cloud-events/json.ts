@@ -12,6 +12,13 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 /** A number that a double may not hold. */
 const LONG_NUMBER = /\d{16}|\d[eE]/
 
+/** @throws PlatformError `invalid-event` when it is no UTF-8: replaced characters would be another event */
+export function jsonText(bytes: Uint8Array): string {
+  const text = utf8(bytes)
+  if (text === undefined) throw notAnEvent('JSON in UTF-8', 'bytes that are not')
+  return text
+}
+
 /** @throws PlatformError `invalid-event` */
 export function eventFromJson(text: string): CloudEvent {
   return eventFromObject(parseJson(text))
@@ -54,7 +61,7 @@ function eventFromObject(value: unknown): CloudEvent {
     throw notAnEvent('a JSON object with the attributes of an event', JSON.stringify(value) ?? 'nothing')
   }
   const { data, data_base64: base64, ...attributes } = value as Record<string, unknown>
-  if (attributes.specversion === undefined) throw invalid('specversion', 'be "1.0"', undefined)
+  if (attributes.specversion !== '1.0') throw invalid('specversion', 'be "1.0"', attributes.specversion)
   if (base64 !== undefined && base64 !== null) {
     if (data !== undefined) throw invalid('data_base64', 'be there without data', 'both')
     if (typeof base64 !== 'string' || !BASE64.test(base64)) throw invalid('data_base64', 'be base64', base64)
@@ -74,7 +81,7 @@ function parseJson(text: string): unknown {
   try {
     return LONG_NUMBER.test(text) ? JSON.parse(text, keepNumber) : JSON.parse(text)
   } catch (error) {
-    throw notAnEvent('JSON', (error as Error).message)
+    throw notAnEvent('JSON', error instanceof RangeError ? 'one that is nested too deep' : (error as Error).message)
   }
 }
 

@@ -2,13 +2,11 @@
 import { EVENT_TYPE_PREFIX, type CloudEvent, type EventAttributes } from '#core/event'
 import type { SourceKind } from '#core/trigger'
 
-import { makeEvent } from './event.ts'
-import { BATCH_TYPE, STRUCTURED_TYPE } from './http.ts'
-import { eventFromJson } from './json.ts'
+import { makeEvent, PRINTABLE } from './event.ts'
+import { mediaTypeOf, STRUCTURED_TYPE } from './http.ts'
+import { eventFromJson, jsonText } from './json.ts'
 
 const decoder = new TextDecoder()
-/** What can be in a header. */
-const PRINTABLE = /^[\x20-\x7e]+$/
 
 export interface BrokerMessage {
   readonly data: Uint8Array
@@ -27,9 +25,8 @@ export interface BrokerMessage {
  */
 export function eventOfMessage(message: BrokerMessage, fallback: EventAttributes): CloudEvent {
   const { data, contentType, attributes = {} } = message
-  const type = contentType?.trim().toLowerCase() ?? ''
   try {
-    if (type.startsWith(STRUCTURED_TYPE) && !type.startsWith(BATCH_TYPE)) return eventFromJson(decoder.decode(data))
+    if (mediaTypeOf(contentType) === STRUCTURED_TYPE) return eventFromJson(jsonText(data))
     if (attributes.id !== undefined && attributes.source !== undefined && attributes.type !== undefined) {
       return makeEvent({ ...attributes, datacontenttype: contentType ?? attributes.datacontenttype }, data)
     }

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 
 import { PlatformError } from '#core/errors'
+import type { CloudEvent } from '#core/event'
 
 import { BATCH_TYPE, readEvents, STRUCTURED_TYPE } from '../cloud-events/http.ts'
 import { integer, json, list, managed, object, ref } from '../openapi/operation.ts'
@@ -10,22 +11,39 @@ import { publish } from '../triggers/bus.ts'
 import type { GatewayContext } from './context.ts'
 
 export function eventRoutes(app: FastifyInstance, context: GatewayContext): void {
-  const { maxBodyBytes, maxBatch } = context.options
+  const { maxBodyBytes, maxAsyncBodyBytes, maxBatch } = context.options
   app.post('/v1/events', {
     bodyLimit: maxBodyBytes,
     config: { openapi: PUBLISH, limit: 'HEARTH_MAX_BODY_BYTES' },
     handler: async (request, reply) => {
       const events = readEvents(request.headers, (request.body ?? new Uint8Array(0)) as Uint8Array)
-      if (events.length > maxBatch) {
-        throw new PlatformError('payload-too-large', {
-          detail: `a batch has at most ${maxBatch} events (HEARTH_MAX_BATCH): received ${events.length}`,
-          members: { limit: maxBatch },
-        })
-      }
+      checkCount(events.length, maxBatch)
+      checkData(events, maxAsyncBodyBytes)
       const published = await publish(context.triggers, events)
       context.metrics.triggers.published(published)
       return reply.code(202).send(published)
     },
+  })
+}
+
+/** @throws PlatformError `payload-too-large` */
+export function checkCount(count: number, limit: number): void {
+  if (count <= limit) return
+  throw new PlatformError('payload-too-large', {
+    detail: `a batch has at most ${limit} events (HEARTH_MAX_BATCH): received ${count}`,
+    members: { limit },
+  })
+}
+
+/** Each becomes the body of an invocation. */
+function checkData(events: readonly CloudEvent[], limit: number): void {
+  const index = events.findIndex(({ data }) => data.length > limit)
+  const event = events[index]
+  if (event === undefined) return
+  const { id } = event.attributes
+  throw new PlatformError('payload-too-large', {
+    detail: `an event has at most ${limit} bytes of data (HEARTH_MAX_ASYNC_BODY_BYTES): ${JSON.stringify(id.slice(0, 80))} has ${event.data.length}`,
+    members: { limit, index },
   })
 }
 

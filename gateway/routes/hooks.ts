@@ -14,6 +14,7 @@ import { verify } from '../sources/http/verify.ts'
 import type { ServedTrigger } from '../triggers/served-trigger.ts'
 import type { GatewayContext } from './context.ts'
 import { paramsOf } from './context.ts'
+import { checkCount } from './events.ts'
 
 export async function hookRoutes(app: FastifyInstance, context: GatewayContext): Promise<void> {
   // A signature is over the bytes as they came.
@@ -30,6 +31,7 @@ export async function hookRoutes(app: FastifyInstance, context: GatewayContext):
       const signed = { headers: request.headers, body: (request.body ?? new Uint8Array(0)) as Uint8Array }
       verify(signed, options, context.deps.clock.now())
       const events = eventsOfRequest(served.trigger.name, signed, options)
+      checkCount(events.length, context.options.maxBatch)
       await Promise.all(events.map((event) => served.accept(event)))
       return reply.code(202).send({ accepted: events.length })
     },

@@ -80,6 +80,11 @@ export interface ReceivedEvent {
    * must then be the same too, byte for byte. Left out where the broker has none.
    */
   readonly key?: string
+  /**
+   * What tells events with the same key apart, for events of which only a part can be trusted to be the same again.
+   * Left out: the whole event.
+   */
+  readonly content?: string
   /** The broker says that it delivered this one before. */
   readonly redelivered?: boolean
 }

@@ -122,11 +122,11 @@ export class KnownEvents {
    * Undefined: the source has none. The content is part of it: a stream that was made anew counts from 1 again, and its
    * events are not the ones from before.
    */
-  #keyOf({ key, event }: ReceivedEvent): Omit<Begin, 'invocation'> | undefined {
+  #keyOf({ key, event, content }: ReceivedEvent): Omit<Begin, 'invocation'> | undefined {
     if (key === undefined) return undefined
     const fingerprint = parseDigest(
       createHash('sha256')
-        .update(`${key}\n${eventToJson(event)}`)
+        .update(`${key}\n${content ?? eventToJson(event)}`)
         .digest('hex'),
     )
     return { key: { scope: `trg:${this.#trigger}`, key: fingerprint }, fingerprint }

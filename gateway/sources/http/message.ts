@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
+import { digestOf } from '#core/digest'
 import { EVENT_TYPE_PREFIX } from '#core/event'
 import type { TriggerName } from '#core/ids'
 
@@ -25,8 +26,14 @@ export function eventsOfRequest(
   { headers, body }: SignedRequest,
   options: HookOptions,
 ): readonly ReceivedEvent[] {
-  if (modeOf(headers) !== undefined) {
-    return readEvents(headers, body).map((event) => ({ event, key: keyOf(event.attributes) }))
+  const mode = modeOf(headers)
+  // A signature is over the body: what headers say of an event may have been put there by whoever sends it again.
+  if (mode !== undefined && (mode !== 'binary' || options.verify === 'none')) {
+    const events = readEvents(headers, body)
+    // The one id that is signed too.
+    const delivery = options.verify === 'standard-webhooks' ? textOf(headers, 'webhook-id') : undefined
+    if (delivery === undefined) return events.map((event) => ({ event, key: keyOf(event.attributes) }))
+    return events.map((event, index) => ({ event, key: delivery, content: contentOf(body, index) }))
   }
   const id = textOf(headers, options.idHeader === '' ? DELIVERY_IDS[options.verify] : options.idHeader)
   const known = id ?? (options.verify === 'stripe' ? stripeId(body) : undefined)
@@ -38,7 +45,12 @@ export function eventsOfRequest(
   }
   const { datacontenttype, ...rest } = attributes
   const event = { attributes: { ...rest, ...(datacontenttype === undefined ? {} : { datacontenttype }) }, data: body }
-  return [{ event, ...(known === undefined ? {} : { key: known }) }]
+  return [{ event, ...(known === undefined ? {} : { key: known, content: contentOf(body, 0) }) }]
+}
+
+/** The same whatever the headers say. @param index of the event in the body */
+function contentOf(body: Uint8Array, index: number): string {
+  return `${digestOf(body)} ${index}`
 }
 
 /** What CloudEvents says that identifies an event. */

@@ -59,6 +59,11 @@ export const FIELDS = {
   },
 } as const satisfies SourceFields
 
+/** Before a key of Standard Webhooks, which is in base64. */
+export const KEY_PREFIX = 'whsec_'
+/** As Standard Webhooks wants it. */
+const MIN_KEY_BYTES = 24
+
 export type HookOptions = OptionsOf<typeof FIELDS>
 
 /** @throws PlatformError `invalid-trigger` */
@@ -67,4 +72,14 @@ export function checkOptions({ verify, secrets }: HookOptions): void {
   if (verify === 'none' && secrets.length > 0) {
     throw invalidField('source.verify', 'other than none when there are secrets', verify)
   }
+  // What is no base64 would be read as a shorter key, or none, which everyone has.
+  if (verify === 'standard-webhooks' && !secrets.every(isKey)) {
+    throw invalidField('source.secrets', `base64 of at least ${MIN_KEY_BYTES} bytes after whsec_`)
+  }
+}
+
+function isKey(secret: string): boolean {
+  if (!secret.startsWith(KEY_PREFIX)) return true
+  const text = secret.slice(KEY_PREFIX.length)
+  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) && Buffer.from(text, 'base64').length >= MIN_KEY_BYTES
 }

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 
 import { PlatformError } from '#core/errors'
 
-import type { HookOptions } from './options.ts'
+import { KEY_PREFIX, type HookOptions } from './options.ts'
 
 export interface SignedRequest {
   readonly headers: IncomingHttpHeaders
@@ -103,7 +103,7 @@ function hmac(key: string | Buffer, data: Uint8Array): Buffer {
 
 /** `whsec_` and base64, as Standard Webhooks has them; anything else is taken as it is. */
 function keyOf(secret: string): string | Buffer {
-  return secret.startsWith('whsec_') ? Buffer.from(secret.slice('whsec_'.length), 'base64') : secret
+  return secret.startsWith(KEY_PREFIX) ? Buffer.from(secret.slice(KEY_PREFIX.length), 'base64') : secret
 }
 
 /** Never what was received: it is no business of whoever guesses. */

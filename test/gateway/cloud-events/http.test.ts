@@ -134,6 +134,10 @@ describe('a malformed event', () => {
     ['with-dash', 'x'],
     ['extension', { nested: true }],
     ['extension', 1.5],
+    ['extension', 2 ** 31],
+    ['extension', '\ud800'],
+    ['specversion', null],
+    ['datacontenttype', 'text/plain; x=ä'],
     ['data_base64', '%'],
   ])('is refused in structured mode, and batched, with the attribute %s named: %j', (attribute, value) => {
     const json = { ...BASE, [attribute]: value }

@@ -65,6 +65,29 @@ test('malformed and unauthorized ones are refused, and nothing is done', async (
   expect(gateway.lanes.added).toEqual([])
 })
 
+test('an event with more data than an invocation may have is refused, and nothing is done', async () => {
+  await using gateway = await startGateway({ maxAsyncBodyBytes: 100 })
+  await gateway.deploy('up')
+  await put(gateway, 'all', {})
+  const batch = JSON.stringify([EVENT, { ...EVENT, id: '2', data: 'x'.repeat(100) }])
+  expect(await publish(gateway, 'application/cloudevents-batch+json', batch)).toMatchObject({
+    status: 413,
+    code: 'payload-too-large',
+    limit: 100,
+    index: 1,
+  })
+  expect(gateway.lanes.added).toEqual([])
+})
+
+test('an event that is no UTF-8 is refused', async () => {
+  await using gateway = await startGateway()
+  const body = Buffer.from(JSON.stringify({ ...EVENT, data: '\xff' }), 'latin1')
+  const headers = { ...AUTH, 'content-type': 'application/cloudevents+json' }
+  const response = await fetch(`${gateway.url}/v1/events`, { method: 'POST', headers, body })
+  expect(response.status).toBe(400)
+  expect(await response.json()).toMatchObject({ code: 'invalid-event', detail: expect.stringContaining('UTF-8') })
+})
+
 test('an event that nobody wants is accepted and counted', async () => {
   await using gateway = await startGateway()
   expect(await publish(gateway, 'application/cloudevents+json', JSON.stringify(EVENT))).toEqual({

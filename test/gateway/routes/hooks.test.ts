@@ -45,6 +45,30 @@ test('the same delivery twice is one invocation', async () => {
   expect(gateway.lanes.added).toHaveLength(2)
 })
 
+test('a delivery that is sent again does not run again, whatever is changed in what is not signed', async () => {
+  await using gateway = await startGateway()
+  const key = Buffer.from('a key that has 24 bytes at least')
+  const url = await hook(gateway, { verify: 'standard-webhooks', secrets: [`whsec_${key.toString('base64')}`] })
+  const body = '{"specversion":"1.0","id":"1","source":"/s","type":"t"}'
+  const time = String(Math.floor(Date.now() / 1000))
+  const headers = {
+    'webhook-id': 'd-1',
+    'webhook-timestamp': time,
+    'webhook-signature': `v1,${createHmac('sha256', key).update(`d-1.${time}.${body}`).digest('base64')}`,
+  }
+  const forged = { 'ce-specversion': '1.0', 'ce-id': '2', 'ce-source': '/admin', 'ce-type': 'forged' }
+  for (const more of [
+    { 'content-type': 'application/json' },
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/cloudevents+json' },
+    { 'content-type': 'application/json', ...forged },
+  ]) {
+    const response = await fetch(url, { method: 'POST', headers: { ...headers, ...more }, body })
+    expect(response.status).toBe(202)
+  }
+  expect(gateway.lanes.added.map(({ cause }) => cause.events)).toEqual([['d-1']])
+})
+
 async function refused(request: Promise<Response>): Promise<unknown> {
   const response = await request
   return [response.status, ((await response.json()) as { code: string }).code]
@@ -75,7 +99,7 @@ test('when it cannot be queued the sender is told to send it again', async () =>
 })
 
 test('CloudEvents are taken as such, and who may send them can be asked', async () => {
-  await using gateway = await startGateway()
+  await using gateway = await startGateway({ maxBatch: 2 })
   const url = await hook(gateway, { origins: ['events.example'] })
   const ask = (origin: string) =>
     fetch(url, { method: 'OPTIONS', headers: { 'webhook-request-origin': origin, 'webhook-request-rate': '120' } })
@@ -89,6 +113,8 @@ test('CloudEvents are taken as such, and who may send them can be asked', async 
   const body = JSON.stringify([event, { ...event, id: '2' }])
   const response = await fetch(url, { method: 'POST', headers, body })
   expect(await response.json()).toEqual({ accepted: 2 })
+  const three = JSON.stringify(['1', '2', '3'].map((id) => ({ ...event, id })))
+  expect(await refused(fetch(url, { method: 'POST', headers, body: three }))).toEqual([413, 'payload-too-large'])
   const malformed = await fetch(url, { method: 'POST', headers, body: JSON.stringify([{ ...event, type: '' }]) })
   expect(await malformed.json()).toMatchObject({ code: 'invalid-event', attribute: 'type' })
 })

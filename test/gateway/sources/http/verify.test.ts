@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 
 import { parseTriggerName } from '#core/ids'
 import { eventsOfRequest } from '#gateway/sources/http/message'
-import { FIELDS, type HookOptions } from '#gateway/sources/http/options'
+import { checkOptions, FIELDS, type HookOptions } from '#gateway/sources/http/options'
 import { verify } from '#gateway/sources/http/verify'
 import { parseFields } from '#gateway/sources/fields'
 
@@ -110,6 +110,18 @@ describe('standard-webhooks', () => {
   })
 })
 
+describe('options', () => {
+  it.each(['whsec_', 'whsec_!!!!!!!!', `whsec_${'A'.repeat(20)}`])('refuses %s, which is hardly a key', (secret) => {
+    const error = expect.objectContaining({ code: 'invalid-trigger', message: expect.not.stringContaining(secret) })
+    expect(() => checkOptions(options({ verify: 'standard-webhooks', secrets: [secret] }))).toThrow(error)
+  })
+
+  it('takes a key of Standard Webhooks, and any other secret as it is', () => {
+    const secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'another secret']
+    checkOptions(options({ verify: 'standard-webhooks', secrets }))
+  })
+})
+
 describe('hmac', () => {
   it.each([
     ['hex', {}, { 'x-signature': sign(BODY, 'hex') }],
@@ -162,10 +174,17 @@ describe('eventsOfRequest', () => {
 
   it('takes CloudEvents as such', () => {
     const headers = { 'ce-specversion': '1.0', 'ce-id': '7', 'ce-source': '/s', 'ce-type': 't' }
-    const [received] = events({ verify: 'hmac' }, headers)
+    const [received] = events({ verify: 'none' }, headers)
     expect(received).toMatchObject({ key: '/s\n7', event: { attributes: { id: '7', source: '/s', type: 't' } } })
-    expect(() => events({ verify: 'hmac' }, { 'ce-specversion': '1.0', 'ce-id': '7' })).toThrow(
+    expect(() => events({ verify: 'none' }, { 'ce-specversion': '1.0', 'ce-id': '7' })).toThrow(
       expect.objectContaining({ code: 'invalid-event' }),
     )
+  })
+
+  it('believes no header that is not signed', () => {
+    const headers = { 'ce-specversion': '1.0', 'ce-id': '7', 'ce-source': '/s', 'ce-type': 't' }
+    const [received] = events({ verify: 'hmac' }, headers)
+    expect(received?.event.attributes).toMatchObject({ source: '/hooks/shop', type: 'dev.hearth.webhook' })
+    expect(received?.key).toBeUndefined()
   })
 })
