@@ -37,3 +37,7 @@ export function checkBodySize(bytes: number, limits: RequestLimits): void {
     members: { limit: limits.maxBodyBytes },
   })
 }
+
+/** Path and query that a function sees, where it is said apart from a URL: nothing that could break out of a request line. */
+export const TARGET_PATTERN = /^\/[\x21-\x7e]{0,8191}$/
+export const TARGET_EXPECTED = 'a percent-encoded path that starts with "/", of at most 8192 characters'

@@ -63,6 +63,7 @@ export async function createGateway(deps: GatewayDeps, options: GatewayOptions):
     sources: SOURCES,
     owner: deps.instance,
     resolve: (name) => directory.resolve(name),
+    maxBatchBytes: options.maxAsyncBodyBytes,
   })
   const context: GatewayContext = {
     deps,

@@ -2,11 +2,13 @@
 // parser and of the API's description.
 import { PlatformError } from '#core/errors'
 import type { FunctionSpec } from '#core/function'
+import { TARGET_EXPECTED, TARGET_PATTERN } from '#core/limits'
 import { nearest } from '#core/nearest'
 import { MAX_PRIORITY } from '#core/queue'
 import type { RetryPolicy } from '#core/queue'
 import { retryPolicyOf } from '#core/spec'
 import { SPEC_FIELDS } from '#core/spec-fields'
+import { parseTimestamp } from '#core/timestamp'
 
 export type OptionField = { readonly description: string } & (
   | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }
@@ -89,6 +91,7 @@ function startOf(delayMs: number | undefined, runAt: number | undefined, now: nu
     throw refused('runAt', 'given without delayMs, which says the same', runAt)
   }
   const at = runAt ?? now + (delayMs ?? 0)
+  if (at - now > YEAR_MS) throw refused('runAt', 'at most 365 days from now', at)
   return at > now ? at : undefined
 }
 
@@ -108,21 +111,19 @@ function parseField(name: FieldName, value: unknown): unknown {
       return parseTime(name, value)
     case 'path':
       // A path that could break out of the request line is refused, nothing else is interpreted.
-      if (typeof value === 'string' && /^\/[\x21-\x7e]*$/.test(value)) return value
-      throw refused(name, 'a percent-encoded path that starts with "/"', value)
+      if (typeof value === 'string' && TARGET_PATTERN.test(value)) return value
+      throw refused(name, TARGET_EXPECTED, value)
     default:
       return field satisfies never
   }
 }
 
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/
-
 /** ms since the epoch. @throws PlatformError `invalid-request` */
 export function parseTime(name: string, value: unknown): number {
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string') {
-    const ms = /^\d{1,15}$/.test(text) ? Number(text) : RFC_3339.test(text) ? Date.parse(text) : Number.NaN
-    if (!Number.isNaN(ms)) return ms
+    const ms = /^\d{1,15}$/.test(text) ? Number(text) : parseTimestamp(text)
+    if (ms !== undefined) return ms
   }
   throw refused(name, 'a time as RFC 3339 (2026-11-20T09:30:00Z) or in ms since the epoch', value)
 }
@@ -133,7 +134,7 @@ function unknownField(name: string): PlatformError {
   const advice = near === undefined ? `those known are ${known.join(', ')}` : `did you mean ${near}?`
   return new PlatformError('invalid-request', {
     detail: `unknown option ${JSON.stringify(name.slice(0, 80))}: ${advice}`,
-    members: { field: name },
+    members: { field: name.slice(0, 80) },
   })
 }
 

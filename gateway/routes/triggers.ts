@@ -1,9 +1,9 @@
 // /v1/triggers: what binds event sources to functions.
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
-import { PlatformError } from '#core/errors'
+import { asPlatformError, PlatformError } from '#core/errors'
 import { parseTriggerName, type TriggerName } from '#core/ids'
-import type { Trigger, TriggerStatus } from '#core/trigger'
+import type { Trigger, TriggerSpec, TriggerStatus } from '#core/trigger'
 
 import { json, list, managed, object, ref } from '../openapi/operation.ts'
 import type { Operation } from '../openapi/operation.ts'
@@ -86,16 +86,32 @@ async function settle({ triggers }: GatewayContext, name: TriggerName): Promise<
   if (!isPulled) await settled
 }
 
-async function describe({ deps }: GatewayContext, trigger: Trigger): Promise<object> {
+async function describe(context: GatewayContext, trigger: Trigger): Promise<object> {
+  const { deps } = context
   const { name, spec, revision, createdAt, updatedAt } = trigger
-  const status = await deps.triggers.status(name)
+  const [status = UNSERVED, trouble] = await Promise.all([deps.triggers.status(name), troubleWith(context, spec)])
   return {
     name,
     spec: hideSecrets(spec, SOURCES),
-    status: spec.enabled ? (status ?? UNSERVED) : { ...(status ?? UNSERVED), state: 'disabled' },
+    status: spec.enabled ? { ...status, ...trouble } : { ...status, state: 'disabled' },
     revision,
     createdAt,
     updatedAt,
+  }
+}
+
+/** Nothing comes of its events, which the process that serves it may not have noticed yet. */
+async function troubleWith(
+  { directory }: GatewayContext,
+  spec: TriggerSpec,
+): Promise<Pick<TriggerStatus, 'state' | 'reason'> | undefined> {
+  try {
+    await directory.resolve(spec.function)
+    return undefined
+  } catch (error) {
+    const { code, message } = asPlatformError(error)
+    if (code !== 'function-not-found') throw error
+    return { state: 'failing', reason: message }
   }
 }
 

@@ -53,16 +53,18 @@ export const HIDDEN = '***'
 /**
  * Complete options from partial ones.
  * @param where the object that the fields are in, for errors: `source`; empty: the trigger itself
+ * @param others fields that there are besides, for errors
  * @throws PlatformError `invalid-trigger`, naming the field, what was expected and what was received
  */
 export function parseFields<F extends SourceFields>(
   fields: F,
   input: Readonly<Record<string, unknown>>,
   where: string,
+  others: readonly string[] = [],
 ): OptionsOf<F> {
   const path = (name: string): string => (where === '' ? name : `${where}.${name}`)
   const unknown = Object.keys(input).find((name) => !Object.hasOwn(fields, name))
-  if (unknown !== undefined) throw unknownField(path(unknown), unknown, Object.keys(fields))
+  if (unknown !== undefined) throw unknownField(path(unknown), unknown, [...Object.keys(fields), ...others])
   return Object.fromEntries(
     Object.entries(fields).map(([name, field]) => {
       const value = input[name]
@@ -78,7 +80,7 @@ function unknownField(path: string, name: string, known: readonly string[]): Pla
   const advice = near === undefined ? `the fields are ${known.join(', ') || 'none'}` : `did you mean ${near}?`
   return new PlatformError('invalid-trigger', {
     detail: `unknown field ${JSON.stringify(path.slice(0, 80))}: ${advice}`,
-    members: { field: path },
+    members: { field: path.slice(0, 80) },
   })
 }
 

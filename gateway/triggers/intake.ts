@@ -27,6 +27,8 @@ export interface IntakeParts {
    * sent the event tries again.
    */
   readonly persistent: boolean
+  /** Of the data of all events of a batch. */
+  readonly maxBatchBytes: number
   /** Told why events cannot be queued now; undefined: they can again. */
   readonly onTrouble: (reason: string | undefined) => void
 }
@@ -129,20 +131,33 @@ export class Intake implements AsyncDisposable {
   /** As many as are complete, or have waited long enough, and have room. */
   #takeBatches(): readonly (readonly Waiting[])[] {
     const { trigger, underWay, clock } = this.#parts
-    const { batchSize, batchWindowMs } = trigger.spec
+    const { batchWindowMs } = trigger.spec
     const batches: (readonly Waiting[])[] = []
     this.#window?.[Symbol.dispose]()
     const most = Math.min(underWay.room, MAX_GROUP)
     while (batches.length < most && this.#waiting.length > 0) {
       const [first] = this.#waiting
       const waitedMs = first === undefined ? 0 : clock.monotonic() - first.since
-      if (this.#waiting.length < batchSize && waitedMs < batchWindowMs) {
+      const { count, isFull } = this.#nextBatch()
+      if (!isFull && waitedMs < batchWindowMs) {
         this.#window = clock.after(batchWindowMs - waitedMs, () => this.#schedule())
         break
       }
-      batches.push(this.#waiting.splice(0, batchSize))
+      batches.push(this.#waiting.splice(0, count))
     }
     return batches
+  }
+
+  /** How many of those that wait go together; an event that is too large by itself goes alone. */
+  #nextBatch(): { readonly count: number; readonly isFull: boolean } {
+    const { trigger, maxBatchBytes } = this.#parts
+    const count = Math.min(trigger.spec.batchSize, this.#waiting.length)
+    let bytes = 0
+    for (const [index, { received }] of this.#waiting.slice(0, count).entries()) {
+      bytes += received.event.data.length
+      if (index > 0 && bytes > maxBatchBytes) return { count: index, isFull: true }
+    }
+    return { count, isFull: count === trigger.spec.batchSize }
   }
 
   /** Never rejects: each event is told. */

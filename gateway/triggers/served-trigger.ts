@@ -21,6 +21,8 @@ export interface ServingDeps extends QueueingDeps {
   readonly records: RecordStore
   /** URL of the store's Redis. */
   readonly redisUrl: string
+  /** Of the data of all events of a batch. */
+  readonly maxBatchBytes: number
 }
 
 /** What every served trigger has. Disposing stops it: nothing that it has taken over is lost. */
@@ -81,6 +83,7 @@ function makeCore(deps: ServingDeps, trigger: Trigger, persistent: boolean): Cor
     tally,
     clock,
     persistent,
+    maxBatchBytes: deps.maxBatchBytes,
     onTrouble: (reason) => trouble('queue', reason),
   })
   return {

@@ -3,6 +3,7 @@
 import { PlatformError } from '#core/errors'
 import { parseFilter } from '#core/filter'
 import { parseFunctionName } from '#core/ids'
+import { TARGET_EXPECTED, TARGET_PATTERN } from '#core/limits'
 import type { RetryPolicy } from '#core/queue'
 import { SPEC_FIELDS } from '#core/spec-fields'
 import { SOURCE_KINDS, type TriggerSpec } from '#core/trigger'
@@ -38,8 +39,8 @@ export const TRIGGER_FIELDS = {
   },
   path: {
     type: 'text',
-    pattern: /^\/[\x21-\x7e]*$/,
-    expected: 'a percent-encoded path that starts with "/"',
+    pattern: TARGET_PATTERN,
+    expected: TARGET_EXPECTED,
     default: '/',
     description: 'Path and query that the function sees.',
   },
@@ -100,7 +101,7 @@ export function parseTriggerSpec(input: unknown, sources: SourceCatalogue, previ
   const kind = parseFields({ kind: TRIGGER_FIELDS.kind }, { kind: rest.kind }, '').kind
   const of = sources[kind]
   if (of === undefined) throw invalidField('kind', `one of ${Object.keys(sources).join(', ')}`, kind)
-  const common = parseFields(TRIGGER_FIELDS, { ...of.defaults, ...rest }, '')
+  const common = parseFields(TRIGGER_FIELDS, { ...of.defaults, ...rest }, '', ['filter', 'retry', 'source'])
   const kept = previous?.kind === kind ? previous.source : {}
   const options = parseFields(of.fields, revealed(of.fields, objectAt(source, 'source'), kept), 'source')
   of.check?.(options)

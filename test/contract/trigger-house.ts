@@ -149,6 +149,7 @@ export function openTriggers(store: Store, sources: SourceCatalogue, redisUrl: s
     triggers,
     sources,
     redisUrl,
+    maxBatchBytes: 4 * 1024 * 1024,
     resolve: (name) => directory.resolve(name),
     clock: systemClock,
     owner: OWNER,

@@ -2,6 +2,7 @@
 import { CronExpressionParser } from 'cron-parser'
 
 import { DURATION_PATTERN, parseDuration } from '#core/duration'
+import { parseTimestamp } from '#core/timestamp'
 
 import { invalidField, type OptionsOf, type SourceFields } from '../fields.ts'
 
@@ -60,7 +61,7 @@ export function checkOptions(options: ScheduleOptions): void {
   if (every !== '' && (parseDuration(every) ?? 0) < 1000) {
     throw invalidField('source.every', FIELDS.every.expected, every)
   }
-  if (at !== '' && Number.isNaN(Date.parse(at))) throw invalidField('source.at', FIELDS.at.expected, at)
+  if (at !== '' && parseTimestamp(at) === undefined) throw invalidField('source.at', FIELDS.at.expected, at)
   if (cron !== '') checkCron(cron, timeZone)
 }
 

@@ -50,6 +50,19 @@ test('a trigger is made, shown, changed, switched off and on, and removed', asyn
   })
 })
 
+test('a trigger whose function was removed says so, and works again when there is one', async () => {
+  await using gateway = await startGateway()
+  await gateway.deploy('up')
+  await call(gateway, 'PUT', '/v1/triggers/repo', HOOK)
+  expect((await call(gateway, 'DELETE', '/v1/functions/up')).status).toBe(204)
+  const failing = { state: 'failing', reason: 'no function has the name "up"' }
+  expect((await call(gateway, 'GET', '/v1/triggers/repo')).json).toMatchObject({ status: failing })
+  expect((await call(gateway, 'GET', '/v1/triggers')).json).toMatchObject({ triggers: [{ status: failing }] })
+  await gateway.deploy('up')
+  const { status } = (await call(gateway, 'GET', '/v1/triggers/repo')).json as { status: { state: string } }
+  expect(status.state).not.toBe('failing')
+})
+
 test('what cannot be is refused, and the field is named', async () => {
   await using gateway = await startGateway()
   await gateway.deploy('up')

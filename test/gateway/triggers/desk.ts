@@ -34,7 +34,7 @@ export class Desk {
     const directory = new FunctionDirectory(this.functions, this.clock)
     const { clock, lanes, records, idempotency, triggers } = this
     const resolve: ServingDeps['resolve'] = (name) => directory.resolve(name)
-    this.deps = { clock, lanes, records, idempotency, triggers, redisUrl: '', resolve }
+    this.deps = { clock, lanes, records, idempotency, triggers, redisUrl: '', resolve, maxBatchBytes: 1024 * 1024 }
   }
 
   /** The data of the events in the lane, by invocation. */

@@ -118,6 +118,20 @@ describe('a batch', () => {
     await Promise.all(accepting)
   })
 
+  it('is full at so many bytes; an event that is too large goes alone', async () => {
+    const desk = await Desk.open()
+    await using served = servePush(
+      { ...desk.deps, maxBatchBytes: 5 },
+      triggerOf({ batchSize: 10, batchWindowMs: 1000 }),
+    )
+    const accepting = ['aaa', 'bb', 'c', 'dddddddd', 'e'].map((id) => served.accept(received(id)))
+    await settle()
+    expect(desk.queued).toEqual([['aaa', 'bb'], ['c'], ['dddddddd']])
+    await desk.clock.pass(1000)
+    expect(desk.queued.at(-1)).toEqual(['e'])
+    await Promise.all(accepting)
+  })
+
   it('without a window takes what is there', async () => {
     const desk = await Desk.open()
     await using served = servePush(desk.deps, triggerOf({ batchSize: 10 }))

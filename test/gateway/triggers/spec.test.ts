@@ -86,6 +86,9 @@ describe('parseTriggerSpec', () => {
     expect(thrownBy(() => parse({ kind: 'events', function: 'f', batchsize: 3 })).message).toContain(
       'did you mean batchSize?',
     )
+    expect(thrownBy(() => parse({ kind: 'events', function: 'f', filer: {} })).message).toContain(
+      'did you mean filter?',
+    )
   })
 })
 
