@@ -1,4 +1,5 @@
 // Reads the lines of a batch.
+import { isUtf8 } from 'node:buffer'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 
 import { PlatformError } from '#core/errors'
@@ -17,6 +18,7 @@ import { parseOptions } from './options.ts'
 import { queuedInvocation } from './queued.ts'
 
 const LINE_FEED = 10
+const SPACE = 32
 /** A body in base64 and what surrounds it. */
 const PER_BODY_BYTE = 4 / 3
 const SLACK_BYTES = 64 * 1024
@@ -30,7 +32,7 @@ export interface BatchLimits extends RequestLimits {
  * The lines of a body that are not blank.
  * @throws PlatformError `payload-too-large` when the body or a line is
  */
-export async function* readLines(body: AsyncIterable<Buffer>, limits: BatchLimits): AsyncGenerator<string> {
+export async function* readLines(body: AsyncIterable<Buffer>, limits: BatchLimits): AsyncGenerator<Buffer> {
   const maxLineBytes = limits.maxAsyncBodyBytes * PER_BODY_BYTE + limits.maxHeaderBytes + SLACK_BYTES
   let rest: Buffer[] = []
   let [restBytes, bytes] = [0, 0]
@@ -39,8 +41,8 @@ export async function* readLines(body: AsyncIterable<Buffer>, limits: BatchLimit
     checkBodySize(bytes, limits)
     let start = 0
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
-      const line = textOf(rest, chunk.subarray(start, end))
-      if (line !== '') yield line
+      const line = joined(rest, chunk.subarray(start, end))
+      if (!isBlank(line)) yield line
       rest = []
       restBytes = 0
       start = end + 1
@@ -49,12 +51,16 @@ export async function* readLines(body: AsyncIterable<Buffer>, limits: BatchLimit
     restBytes += chunk.length - start
     if (restBytes > maxLineBytes) throw lineTooLong(limits)
   }
-  const last = textOf(rest, Buffer.alloc(0))
-  if (last !== '') yield last
+  const last = joined(rest, Buffer.alloc(0))
+  if (!isBlank(last)) yield last
 }
 
-function textOf(rest: readonly Buffer[], end: Buffer): string {
-  return (rest.length === 0 ? end : Buffer.concat([...rest, end])).toString('utf8').trim()
+function joined(rest: readonly Buffer[], end: Buffer): Buffer {
+  return rest.length === 0 ? end : Buffer.concat([...rest, end])
+}
+
+function isBlank(line: Buffer): boolean {
+  return !line.some((byte) => byte > SPACE)
 }
 
 /** A line that is right. */
@@ -73,7 +79,10 @@ export interface BatchTarget {
 }
 
 /** @throws PlatformError */
-export function readLine(text: string, { version, origin, now, limits }: BatchTarget): BatchLine {
+export function readLine(line: Buffer, { version, origin, now, limits }: BatchTarget): BatchLine {
+  // Replaced characters would be another body.
+  if (!isUtf8(line)) throw invalid('a line must be UTF-8: received other bytes')
+  const text = line.toString('utf8').trim()
   const { body, bodyBase64, headers, idempotencyKey, ...options } = parseLine(text)
   const { target, ...wanted } = parseOptions(options, version.spec, now)
   const bytes = bodyOf(body, bodyBase64)

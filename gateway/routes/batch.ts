@@ -47,10 +47,10 @@ async function linesOf(context: GatewayContext, request: FastifyRequest): Promis
   const version = await directory.resolve(parseFunctionName(paramsOf<'name'>(request).name))
   const target = { version, origin: originOf(request.raw, options.trustProxy), now: deps.clock.now(), limits: options }
   const lines: (BatchLine | PlatformError)[] = []
-  for await (const text of readLines(chunksOf(request.raw), options)) {
+  for await (const line of readLines(chunksOf(request.raw), options)) {
     if (lines.length === options.maxBatch) throw tooMany(options.maxBatch)
     try {
-      lines.push(readLine(text, target))
+      lines.push(readLine(line, target))
     } catch (error) {
       lines.push(asPlatformError(error))
     }

@@ -76,6 +76,7 @@ function inputOf({ id, state, trigger, input }: InvocationRecord): RecordInput {
   function why(): string {
     if (trigger === 'http') return 'that of a call at a function URL is not kept'
     if (state === 'queued' || state === 'running') return `it is ${state}, and has one when it is over`
+    if (state === 'cancelled') return 'it was cancelled while it waited'
     return 'it was larger than what a record keeps'
   }
 }

@@ -32,6 +32,19 @@ async function onRedis(prefix: string): Promise<OnRedis> {
   return gateway
 }
 
+test('a line that is no UTF-8 is refused, for its body would be another one', async () => {
+  await using gateway = await onRedis('utf8')
+  const body = Buffer.concat([
+    Buffer.from('{"body":"'),
+    Buffer.from([0xff]),
+    Buffer.from('"}\n{"body":"Zoë"}\r\n \r\n'),
+  ])
+  const url = `${gateway.url}/v1/functions/up/invocations/batch`
+  const json = (await (await fetch(url, { method: 'POST', headers: AUTH, body })).json()) as Batch
+  expect(json).toMatchObject({ accepted: 1, rejected: 1 })
+  expect(json.invocations[0]?.error?.detail).toContain('a line must be UTF-8')
+})
+
 test('every line is an invocation with its own options, in the lane and in the records', async () => {
   await using gateway = await onRedis('all')
   const { status, json } = await send(gateway, [

@@ -83,6 +83,7 @@ test('a batch of events keeps what its events are', async () => {
 test.for([
   ['that of a call at a function URL', { trigger: 'http' }, 'that of a call at a function URL is not kept'],
   ['one that is too large', {}, 'it was larger than what a record keeps'],
+  ['one that was cancelled', { state: 'cancelled' }, 'it was cancelled while it waited'],
 ] as const)('without its input there is no replay: %s', async ([, change, why]) => {
   await using gateway = await started(`no input ${why}`)
   const id = await finished(gateway, { ...change, input: undefined } as never)
