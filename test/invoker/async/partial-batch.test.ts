@@ -62,6 +62,22 @@ describe('withOnly()', () => {
     expect(request).toMatchObject({ method: 'POST', target: '/', origin: 'http://test' })
   })
 
+  test('keeps them byte for byte, as a number that has more digits than a double', () => {
+    const texts = [
+      '{"id":"a","data":{"n":12345678901234567890,"x":1.0,"s":"],\\"}\\\\"}}',
+      ' {"id":"b", "data":[[1,2],{"c":[]}]}\n',
+      '{"id":"c","data":"Zo\u00eb [{"}',
+    ]
+    const of = (left: readonly string[]) => {
+      const body = Buffer.from(`[${texts.join(',')}]`)
+      const { request } = withOnly({ ...invocation, request: { ...invocation.request, body } }, left)
+      return Buffer.from(request.body).toString()
+    }
+    expect(of(['a', 'c'])).toBe(`[${texts[0]},${texts[2]}]`)
+    expect(of(['b'])).toBe(`[${texts[1]}]`)
+    expect(of([])).toBe('[]')
+  })
+
   test('leaves a body that is not of events as it is', () => {
     const odd = { ...invocation, request: { ...invocation.request, body: Buffer.from('no json') } }
     expect(withOnly(odd, ['a'])).toEqual({ request: odd.request, cause: odd.cause })
