@@ -1,8 +1,8 @@
 // The lanes: durable BullMQ queues, two per function, served by whoever has room. START HERE for async dispatch.
 //
-// lanes/add.ts puts jobs in and rings, lanes/lane.ts moves those of one lane, lanes/doorbell.ts says that a lane has
-// work, lanes/leases.ts keeps what this process holds, lanes/sweep.ts finds what went wrong, lanes/drop.ts empties a
-// lane for good. All lanes of a process share one connection; listening takes another one.
+// lanes/add.ts puts jobs in and rings, lanes/move.ts takes and ends them, lanes/lane.ts is one lane, lanes/doorbell.ts
+// says that a lane has work, lanes/leases.ts keeps what this process holds, lanes/sweep.ts finds what went wrong,
+// lanes/drop.ts empties a lane for good. All lanes of a process share one connection; listening takes another one.
 import { randomUUID } from 'node:crypto'
 
 import { RedisConnection } from 'bullmq'
@@ -21,6 +21,7 @@ import { Doorbell } from './lanes/doorbell.ts'
 import { type DropContext, dropLane } from './lanes/drop.ts'
 import { Lane, type LaneContext, type LaneCounts, type Taken } from './lanes/lane.ts'
 import { Leases } from './lanes/leases.ts'
+import { Mover } from './lanes/move.ts'
 import { sweep, sweepAll, type SweepContext } from './lanes/sweep.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
@@ -75,14 +76,8 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     const connection = new RedisConnection(redis, { shared: true, blocking: false, skipVersionCheck: true })
     // It repeats the errors of the connection, and without a listener the repetition would end the process.
     connection.on('error', () => {})
-    this.#laneContext = {
-      redis,
-      connection,
-      keys,
-      leaseMs: settings.leaseMs,
-      processName: this.#processId,
-      now: () => clock.now(),
-    }
+    const own = { redis, leaseMs: settings.leaseMs, processName: this.#processId, now: () => clock.now() }
+    this.#laneContext = { ...own, connection, keys, mover: new Mover(own) }
     const waiting = (name: LaneName): Promise<number> => this.#opened(name).lane.waiting()
     this.#doorbell = new Doorbell({ redis, keys, clock, sweepMs: settings.sweepMs, waiting })
     this.#leases = new Leases(settings.leaseMs, clock)
@@ -121,8 +116,8 @@ export class RedisLanes implements Lanes, AsyncDisposable {
       if (taken.againAt !== undefined) this.#doorbell.ringAt(name, taken.againAt)
       return undefined
     }
-    this.#doorbell.taken(name)
-    const { invocation, token, isCancelled } = taken.job
+    const { invocation, token, isCancelled, left } = taken.job
+    this.#doorbell.taken(name, bells, left)
     const lease = this.#leases.hold(lane, { id: invocation.id, token, isCancelled }, takenAt)
     return new LaneClaim(taken.job, {
       lane,
@@ -130,6 +125,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
       doorbell: this.#doorbell,
       clock: this.#clock,
       onFree: () => void this.#ringIfLimited(name),
+      mayHaveNext: () => !this.#doorbell.isQuiet(name) || this.#isLimited(name),
       claim: (next) => this.#claim(lane, next),
     })
   }
@@ -234,11 +230,17 @@ export class RedisLanes implements Lanes, AsyncDisposable {
 
   /** One that waits may be taken now that another one is done. Without limits nothing waits for that. */
   async #ringIfLimited(name: LaneName): Promise<void> {
-    const open = this.#open.get(name)
-    if (open === undefined || open.limits.concurrency === 0) return
+    if (!this.#isLimited(name)) return
     // Redis may be away: the sweep rings when it is back.
-    const waiting = await open.lane.waiting().catch(() => 0)
+    const waiting = await this.#lane(name)
+      .waiting()
+      .catch(() => 0)
     if (waiting > 0) this.#doorbell.ring(name)
+  }
+
+  #isLimited(name: LaneName): boolean {
+    const limits = this.#open.get(name)?.limits
+    return limits !== undefined && limits.concurrency > 0
   }
 
   /** For a look, which makes no lane one that is in use. */

@@ -18,6 +18,8 @@ interface ClaimContext {
   readonly clock: Clock
   /** The lane has one running less, and nothing was taken instead. */
   readonly onFree: () => void
+  /** False: to look for the next one would be for nothing. */
+  readonly mayHaveNext: () => boolean
   /** Makes a claim of what a move takes. @param move undefined: nobody knows what it took */
   readonly claim: (move: () => Promise<Taken | undefined>) => Promise<Claim | undefined>
 }
@@ -49,7 +51,11 @@ export class LaneClaim implements Claim {
   }
 
   async completeAndTake(): Promise<Claim | undefined> {
-    const { lane, claim } = this.#context
+    const { lane, claim, mayHaveNext } = this.#context
+    if (!mayHaveNext()) {
+      await this.complete()
+      return undefined
+    }
     return claim(() => this.#end(() => lane.completeAndTake(this.#job)))
   }
 

@@ -43,11 +43,8 @@ interface WatchedLane {
   bells: number
   /** Bells since something was taken. */
   unanswered: number
-  /** How many waited at the last look, less those taken since. */
-  seen: number
   /** Seen empty after the last bell. */
   isEmpty: boolean
-  isLooking: boolean
   /** Until it is looked at, to be rung again if something waits. */
   timer: Disposable | undefined
 }
@@ -99,18 +96,22 @@ export class Doorbell implements Disposable {
     return this.#listeners > 0 && this.#watched.get(name)?.isEmpty === true
   }
 
-  /** Call before a take; the result goes to `nothing`. */
+  /** Call before a take; the result goes to `taken` or `nothing`. */
   bellsOf(name: LaneName): number {
     return this.#watch(name).bells
   }
 
-  /** This process has taken from the lane: it answers for the rest. */
-  taken(name: LaneName): void {
+  /**
+   * This process has taken from the lane: it answers for the rest.
+   * @param bells from before the take
+   * @param left how many more waited then
+   */
+  taken(name: LaneName, bells: number, left: number): void {
     const lane = this.#watch(name)
+    if (left === 0 && lane.bells === bells) return settle(lane)
     lane.unanswered = 0
     lane.isEmpty = false
-    lane.seen--
-    if (lane.seen <= 0 && !lane.isLooking) void this.#look(name, lane)
+    if (lane.timer === undefined) this.#passOnLater(name, lane)
   }
 
   /** A take found nothing. @param bells from before it */
@@ -186,7 +187,7 @@ export class Doorbell implements Disposable {
   #watch(name: LaneName): WatchedLane {
     let lane = this.#watched.get(name)
     if (lane === undefined) {
-      lane = { bells: 0, unanswered: 0, seen: 0, isEmpty: false, isLooking: false, timer: undefined }
+      lane = { bells: 0, unanswered: 0, isEmpty: false, timer: undefined }
       this.#watched.set(name, lane)
     }
     return lane
@@ -203,22 +204,14 @@ export class Doorbell implements Disposable {
   }
 
   async #passOn(name: LaneName, lane: WatchedLane): Promise<void> {
-    await this.#look(name, lane)
+    const { bells } = lane
+    // Redis may be away: then the lane counts as not empty, and rings again.
+    const waiting = await this.#context.waiting(name).catch(() => 1)
+    if (waiting === 0 && lane.bells === bells) settle(lane)
     if (lane.isEmpty || this.#closed) return
     lane.timer?.[Symbol.dispose]()
     lane.timer = undefined
     this.ring(name)
-  }
-
-  async #look(name: LaneName, lane: WatchedLane): Promise<void> {
-    const { bells } = lane
-    lane.isLooking = true
-    // Redis may be away: then the lane counts as not empty, and rings again.
-    const waiting = await this.#context.waiting(name).catch(() => 1)
-    lane.isLooking = false
-    lane.seen = waiting
-    if (waiting === 0 && lane.bells === bells) settle(lane)
-    else if (lane.timer === undefined) this.#passOnLater(name, lane)
   }
 
   async #flush(): Promise<void> {
@@ -242,7 +235,6 @@ export class Doorbell implements Disposable {
 /** Nothing to answer for until the next bell. */
 function settle(lane: WatchedLane): void {
   lane.isEmpty = true
-  lane.seen = 0
   lane.unanswered = 0
   lane.timer?.[Symbol.dispose]()
   lane.timer = undefined

@@ -1,9 +1,9 @@
-// One lane: a BullMQ queue, reduced to what Hearth uses. Takes and moves jobs; rings no bells, renews nothing; how they
-// come in is in add.ts.
+// One lane: a BullMQ queue, reduced to what Hearth uses. Rings no bells, renews nothing; how jobs come in is in add.ts,
+// how they are taken and ended in move.ts.
 //
-// It is BullMQ's own backend for Redis, used directly: a Queue and a Worker per function would add event emitters,
+// The rest is BullMQ's own backend for Redis, used directly: a Queue and a Worker per function would add event emitters,
 // timers and 20 KB each on top of the same scripts. That is internal API, so package.json pins the version.
-import { type IQueueBackend, QueueKeys, RedisQueueBackend, type RedisConnection } from 'bullmq'
+import { QueueKeys, RedisQueueBackend, type RedisConnection } from 'bullmq'
 import type { Redis } from 'ioredis'
 
 import { PlatformError } from '#core/errors'
@@ -14,6 +14,7 @@ import { guard, storeError } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
 import { run } from '../pipeline.ts'
 import { runScript, script } from '../script.ts'
+import type { Moved, Mover } from './move.ts'
 import { decodeQueued, encodeQueued } from './queued.ts'
 
 export interface TakenJob {
@@ -24,14 +25,14 @@ export interface TakenJob {
   /** Where its body is kept beside the job. */
   readonly field: string | undefined
   readonly token: string
+  /** How many more waited when it was taken. */
+  readonly left: number
 }
 
 export type Taken =
   | { readonly job: TakenJob }
   /** In how many ms there may be one: a delay is over, or the limit of starts allows another. */
   | { readonly job: undefined; readonly againAt: number | undefined }
-
-type Moved = Awaited<ReturnType<IQueueBackend['moveToActive']>>
 
 export interface LaneCounts {
   readonly waiting: number
@@ -47,6 +48,7 @@ export interface LaneContext {
   readonly redis: Redis
   readonly connection: RedisConnection
   readonly keys: Keys
+  readonly mover: Mover
   readonly leaseMs: number
   /** Shown by BullMQ tools as what processed a job. */
   readonly processName: string
@@ -151,37 +153,31 @@ export class Lane {
   }
 
   async take(token: string): Promise<Taken> {
-    return this.#taken(await guard(this.#backend.moveToActive(token, this.#context.processName)), token)
+    return this.#taken(await this.#context.mover.take(this, token), token)
   }
 
-  /** @param moved what BullMQ's scripts answer about the next job: nothing at all, or why there is none */
   async #taken(moved: Moved, token: string): Promise<Taken> {
-    const [data, id, limitedMs, nextDelayedAt] = moved
-    if (!data || id === undefined) {
-      const againAt = Number(limitedMs) > 0 ? this.#context.now() + Number(limitedMs) : Number(nextDelayedAt)
-      return { job: undefined, againAt: againAt || undefined }
+    if (moved === 'lost') throw lost()
+    if (moved.id === undefined) {
+      const { limitedMs, delayedScore } = moved
+      if (limitedMs > 0) return { job: undefined, againAt: this.#context.now() + limitedMs }
+      return { job: undefined, againAt: delayedScore && Math.floor(delayedScore / DELAY_UNIT) }
     }
+    const { id, data, attemptsMade, takeovers, isCancelled, left } = moved
     const bodyAt = (field: string): Promise<Uint8Array> => this.#bodyOf(id, token, field)
-    const decoded = await decodeQueued(this.name, id as InvocationId, data.data, bodyAt)
-    const takeovers = data.stalledCounter
+    const decoded = await decodeQueued(this.name, id as InvocationId, data, bodyAt)
     // A takeover counts as an attempt: the crash may well have been this invocation's doing.
-    const attempt = data.attemptsMade + takeovers + 1
-    return { job: { ...decoded, attempt, takeovers, isCancelled: data.deferredFailure !== undefined, token } }
+    return { job: { ...decoded, attempt: attemptsMade + takeovers + 1, takeovers, isCancelled, token, left } }
   }
 
   /** @throws PlatformError `conflict` when the lease is lost, here and below */
-  async complete({ id, token, field }: HeldJob): Promise<void> {
-    const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
-    await ours(this.#backend.moveToCompleted(job, 0, true, token, false))
-    if (field !== undefined) await guard(this.#context.redis.hdel(this.bodies, field))
+  async complete(job: HeldJob): Promise<void> {
+    if (!(await this.#context.mover.end(this, job.token, job))) throw lost()
   }
 
-  /** As `complete`, and takes the next job under the same token: one script less than one after the other. */
-  async completeAndTake({ id, token, field }: HeldJob): Promise<Taken> {
-    const job = { id, opts: {} } as Parameters<IQueueBackend['moveToCompleted']>[0]
-    const { result } = await ours(this.#backend.moveToCompleted(job, 0, true, token, true))
-    if (field !== undefined) await guard(this.#context.redis.hdel(this.bodies, field))
-    return this.#taken(result ?? [], token)
+  /** As `complete`, and takes the next job under the same token, in one step. */
+  async completeAndTake(job: HeldJob): Promise<Taken> {
+    return this.#taken(await this.#context.mover.endAndTake(this, job.token, job), job.token)
   }
 
   /** Without using up an attempt. */
@@ -326,9 +322,11 @@ async function ours<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof Error && 'code' in error && LOST_CODES.includes(error.code)) {
-      throw new PlatformError('conflict', { detail: 'the lease of the queued invocation is lost', cause: error })
-    }
+    if (error instanceof Error && 'code' in error && LOST_CODES.includes(error.code)) throw lost(error)
     throw storeError(error)
   }
+}
+
+function lost(cause?: Error): PlatformError {
+  return new PlatformError('conflict', { detail: 'the lease of the queued invocation is lost', cause })
 }

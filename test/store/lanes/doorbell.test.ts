@@ -69,7 +69,7 @@ test('a bell that nobody answers rings again, and one that was answered does not
   await eventually(() => heard >= 3)
   expect(bell.doorbell.isQuiet(NAME)).toBe(false)
   waiting = 0
-  bell.doorbell.taken(NAME)
+  bell.doorbell.taken(NAME, bell.doorbell.bellsOf(NAME), 0)
   await eventually(() => bell.doorbell.isQuiet(NAME))
   stop.abort()
   await done

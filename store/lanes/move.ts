@@ -1,0 +1,206 @@
+// Takes jobs out of lanes and ends those that are done: what is asked for in one turn of the event loop goes out
+// together, in one script, whatever the lanes.
+//
+// The jobs are BullMQ's (6.7): the script does what its own moveToActive and moveToFinished do with ours, less the events
+// that nobody here reads and the marker that wakes its workers. With a thousand lanes and a script per job, as BullMQ has
+// it, most of the time went into the calls of the scripts.
+import type { Redis } from 'ioredis'
+
+import { runScript, script } from '../script.ts'
+import type { Lane } from './lane.ts'
+
+/** What one script does at most: Redis serves nobody else meanwhile. */
+const MOST_MOVES = 64
+const KEYS_PER_MOVE = 9
+const ARGS_PER_MOVE = 5
+
+/**
+ * A move ends a job, or takes the next one of its lane, or first the one and then the other. Whoever no longer holds a
+ * job can neither end it nor take another one instead.
+ *
+ * KEYS: nine of each move. ARGV: now, how long a lease lasts, name of the process; then of each move what the keys of
+ * jobs begin with, the token, the job that is to be ended or "", where its body is beside it or "", and "1" to take one.
+ * Returns of each move: 0 when the lease was lost, else 1; then of what was taken its id, data, attempts made, takeovers,
+ * whether it is cancelled, and how many more wait; or false, ms until the limit of starts allows another one, and the
+ * score of the next delayed one or false; or nothing more.
+ */
+const MOVE = script(`
+  local now, leaseMs, process = ARGV[1], ARGV[2], ARGV[3]
+  local function ended(active, stalled, bodies, key, id, token, field)
+    if redis.call('GET', key .. ':lock') ~= token or redis.call('LREM', active, -1, id) == 0 then return false end
+    redis.call('SREM', stalled, id)
+    redis.call('DEL', key, key .. ':lock')
+    if field ~= '' then redis.call('HDEL', bodies, field) end
+    return true
+  end
+  local function promote(delayed, prioritized, wait, counter, prefix)
+    local ids = redis.call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 4096 - 1, 'LIMIT', 0, 1000)
+    if #ids == 0 then return end
+    redis.call('ZREM', delayed, unpack(ids))
+    for _, id in ipairs(ids) do
+      local priority = tonumber(redis.call('HGET', prefix .. id, 'priority')) or 0
+      if priority == 0 then redis.call('LPUSH', wait, id)
+      else redis.call('ZADD', prioritized, priority * 4294967296 + redis.call('INCR', counter) % 4294967296, id) end
+      redis.call('HSET', prefix .. id, 'delay', 0)
+    end
+  end
+  local function take(reply, keys, prefix, token)
+    local wait, active, prioritized, delayed, counter, meta, limiter = unpack(keys)
+    local paused, concurrency, most, perMs = unpack(redis.call('HMGET', meta, 'paused', 'concurrency', 'max', 'duration'))
+    promote(delayed, prioritized, wait, counter, prefix)
+    reply[2], reply[3], reply[4] = false, 0, false
+    if most and tonumber(redis.call('GET', limiter) or 0) >= tonumber(most) then
+      reply[3] = redis.call('PTTL', limiter)
+      if reply[3] > 0 then return end
+    end
+    if paused or (concurrency and redis.call('LLEN', active) >= tonumber(concurrency)) then return end
+    local id, job
+    repeat
+      id = redis.call('RPOPLPUSH', wait, active)
+      if not id then
+        id = redis.call('ZPOPMIN', prioritized)[1]
+        if id then redis.call('LPUSH', active, id) end
+      end
+      if not id then
+        reply[4] = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')[2] or false
+        return
+      end
+      job = redis.call('HMGET', prefix .. id, 'data', 'atm', 'stc', 'defa')
+      if not job[1] then redis.call('LREM', active, 1, id) end
+    until job[1]
+    local key = prefix .. id
+    if most and not job[4] and redis.call('INCR', limiter) == 1 then redis.call('PEXPIRE', limiter, perMs) end
+    redis.call('SET', key .. ':lock', token, 'PX', leaseMs)
+    redis.call('HSET', key, 'processedOn', now, 'pb', process)
+    reply[2], reply[3], reply[4], reply[5], reply[6] = id, job[1], job[2], job[3], job[4]
+    reply[7] = redis.call('LLEN', wait) + redis.call('ZCARD', prioritized)
+  end
+  local replies = {}
+  for n = 0, #KEYS / ${KEYS_PER_MOVE} - 1 do
+    local keys = {unpack(KEYS, n * ${KEYS_PER_MOVE} + 1, (n + 1) * ${KEYS_PER_MOVE})}
+    local prefix, token, id, field, takes = unpack(ARGV, n * ${ARGS_PER_MOVE} + 4, n * ${ARGS_PER_MOVE} + 8)
+    local reply = {1}
+    if id ~= '' and not ended(keys[2], keys[8], keys[9], prefix .. id, id, token, field) then reply[1] = 0
+    elseif takes == '1' then take(reply, keys, prefix, token) end
+    replies[n + 1] = reply
+  end
+  return replies`)
+
+/** As the script returns it. */
+type Reply = readonly [
+  held: 0 | 1,
+  id?: string | null,
+  data?: string | number,
+  made?: string | null,
+  takeovers?: string | null,
+  cancelled?: string | null,
+  left?: number,
+]
+
+export type Moved =
+  /** The job was no longer held. */
+  | 'lost'
+  | {
+      readonly id: string
+      readonly data: string
+      readonly attemptsMade: number
+      readonly takeovers: number
+      readonly isCancelled: boolean
+      /** How many more wait. */
+      readonly left: number
+    }
+  | {
+      readonly id: undefined
+      /** Until the limit of starts allows another one, ms; 0: that is not why there is none. */
+      readonly limitedMs: number
+      /** BullMQ's score of the next one that is delayed. */
+      readonly delayedScore: number | undefined
+    }
+
+interface HeldJob {
+  readonly id: string
+  /** Where its body is kept beside the job. */
+  readonly field: string | undefined
+}
+
+interface Batch {
+  readonly keys: string[]
+  readonly args: (string | number)[]
+  readonly done: PromiseWithResolvers<readonly Reply[]>
+  moves: number
+}
+
+export interface MoverContext {
+  readonly redis: Redis
+  readonly leaseMs: number
+  readonly processName: string
+  readonly now: () => number
+}
+
+export class Mover {
+  readonly #context: MoverContext
+  /** To be sent at the end of this turn; the last may still grow. */
+  #batches: Batch[] = []
+
+  constructor(context: MoverContext) {
+    this.#context = context
+  }
+
+  /** @throws PlatformError `store-unavailable`; it may then have taken one or not. The same below. */
+  async take(lane: Lane, token: string): Promise<Moved> {
+    return toMoved(await this.#move(lane, token, undefined, true))
+  }
+
+  /** Whether it was still held. */
+  async end(lane: Lane, token: string, job: HeldJob): Promise<boolean> {
+    return (await this.#move(lane, token, job, false))[0] === 1
+  }
+
+  /** Takes under the same token. */
+  async endAndTake(lane: Lane, token: string, job: HeldJob): Promise<Moved> {
+    return toMoved(await this.#move(lane, token, job, true))
+  }
+
+  async #move({ keys, bodies }: Lane, token: string, job: HeldJob | undefined, takes: boolean): Promise<Reply> {
+    const batch = this.#batch()
+    const { wait, active, prioritized, delayed, pc, meta, limiter, stalled } = keys
+    batch.keys.push(wait, active, prioritized, delayed, pc, meta, limiter, stalled, bodies)
+    batch.args.push(keys[''], token, job?.id ?? '', job?.field ?? '', takes ? '1' : '')
+    const position = batch.moves++
+    return (await batch.done.promise)[position]!
+  }
+
+  #batch(): Batch {
+    const last = this.#batches.at(-1)
+    if (last !== undefined && last.moves < MOST_MOVES) return last
+    const { leaseMs, processName } = this.#context
+    const batch: Batch = { keys: [], args: [0, leaseMs, processName], done: Promise.withResolvers(), moves: 0 }
+    if (this.#batches.push(batch) === 1) setImmediate(() => this.#send())
+    return batch
+  }
+
+  #send(): void {
+    const { redis, now } = this.#context
+    const batches = this.#batches
+    this.#batches = []
+    for (const { keys, args, done } of batches) {
+      args[0] = now()
+      runScript(redis, MOVE, keys, args).then((replies) => done.resolve(replies as Reply[]), done.reject)
+    }
+  }
+}
+
+function toMoved([held, id, data, made, takeovers, cancelled, left]: Reply): Moved {
+  if (held === 0) return 'lost'
+  if (id == null) {
+    return { id: undefined, limitedMs: Number(data), delayedScore: made == null ? undefined : Number(made) }
+  }
+  return {
+    id,
+    data: String(data),
+    attemptsMade: Number(made),
+    takeovers: Number(takeovers),
+    isCancelled: cancelled !== null,
+    left: left ?? 0,
+  }
+}
