@@ -44,10 +44,18 @@ async function main(path: string, load: Load, functions: number): Promise<void> 
     maxWaiting: 1000,
     maxWaitMs: 30_000,
   })
+  const ended = new Countdown()
+  const consumer = serve(store, invoker, load.width, () => ended.one())
+  const endToEnd = (each: Load): Promise<unknown> => {
+    ended.start(each.jobs)
+    return Promise.all([acceptAll(store, versions, each), ended.done])
+  }
   // Every function has a sandbox then, and its lane has been looked up.
-  await serve(store, invoker, versions, { jobs: Math.max(functions, 1000), width: load.width })
+  await endToEnd({ jobs: Math.max(functions, 1000), width: load.width })
   const serving = await Meter.start(redis)
-  await serve(store, invoker, versions, load)
+  await endToEnd(load)
+  // The last jobs leave their lanes after their records are written.
+  await consumer[Symbol.asyncDispose]()
   const finished = await serving.per(load.jobs)
   const result = { added: added.rate, addedUs: added.cpuUs, finished: finished.rate, finishedUs: finished.cpuUs }
   console.log(JSON.stringify(result))
@@ -55,16 +63,8 @@ async function main(path: string, load: Load, functions: number): Promise<void> 
   redis.disconnect()
 }
 
-/** Resolves when all is accepted and run, the last record is written, and the last job is out of its lane. */
-async function serve(
-  store: Store,
-  invoker: Dispatcher,
-  versions: readonly FunctionVersion[],
-  load: Load,
-): Promise<void> {
-  let done = 0
-  const all = Promise.withResolvers<void>()
-  await using _consumer = new Consumer({
+function serve(store: Store, invoker: Dispatcher, width: number, onEnd: () => void): Consumer {
+  return new Consumer({
     lanes: store.lanes,
     functions: store.functions,
     records: store.records,
@@ -73,17 +73,32 @@ async function serve(
     invoker,
     clock: systemClock,
     log,
-    maxRunning: load.width,
+    maxRunning: width,
     maxResultBytes: 1024 * 1024,
     drainMs: 60_000,
-    onCompletion: () => {
-      done += 1
-      if (done === load.jobs) all.resolve()
-    },
+    onCompletion: () => undefined,
+    onEnd,
     onDelivery: () => undefined,
   })
-  await acceptAll(store, versions, load)
-  await all.promise
+}
+
+class Countdown {
+  #left = 0
+  #zero = Promise.withResolvers<void>()
+
+  get done(): Promise<void> {
+    return this.#zero.promise
+  }
+
+  start(count: number): void {
+    this.#left = count
+    this.#zero = Promise.withResolvers()
+  }
+
+  one(): void {
+    this.#left -= 1
+    if (this.#left === 0) this.#zero.resolve()
+  }
 }
 
 /** Of this process and of Redis together. */
