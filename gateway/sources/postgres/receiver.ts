@@ -15,6 +15,8 @@ import { outboxOf, type Outbox, type OutboxRows } from './outbox.ts'
 const HOLD_MS = 10_000
 /** Most rows of one answer. */
 const MAX_TAKEN = 500
+/** Most rows that are held: each turn sends their ids. */
+const MAX_HELD = 5000
 
 export class OutboxReceiver {
   readonly #context: SourceContext<PostgresOptions>
@@ -32,7 +34,7 @@ export class OutboxReceiver {
     this.#context = context
     this.#client = client
     this.#outbox = outboxOf(client, context.options)
-    this.#held = new Held(context.prefetch)
+    this.#held = new Held(Math.min(MAX_HELD, context.prefetch))
     this.#settling = new Settling(context)
   }
 
