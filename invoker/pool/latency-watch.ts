@@ -3,6 +3,7 @@
 /** Calls that the percentiles are of. */
 const WINDOW = 256
 const RATE_SHARE = 0.3
+const LEAST_LOOK_S = 0.5
 /** As long as the function has been called in this time it counts as in use. */
 const IN_USE_MS = 24 * 3_600_000
 /** Fewer calls say nothing of one in twenty. */
@@ -49,7 +50,8 @@ export class LatencyWatch {
   /** Brings the rate up to date: up at once, down slowly. */
   look(now: number): void {
     const passedS = (now - this.#lookedAt) / 1000
-    if (passedS <= 0) return
+    // It is looked at whenever a sandbox falls idle as well; in a moment there are none or too many.
+    if (passedS < LEAST_LOOK_S) return
     const rate = this.#calls / passedS
     this.#rate = Math.max(rate, this.#rate + RATE_SHARE * (rate - this.#rate))
     if (this.#rate < 0.01) this.#rate = 0
