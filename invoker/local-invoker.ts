@@ -1,4 +1,6 @@
 // Puts the parts of an invoker together. The composition root calls this and nothing below it.
+import { availableParallelism } from 'node:os'
+
 import type { Clock } from '#core/clock'
 import type { RuntimeName } from '#core/function'
 import type { HistoryStore } from '#core/history-store'
@@ -34,6 +36,8 @@ export interface LocalInvokerOptions {
   readonly stemCells?: StockSize
   /** When idle sandboxes are let sleep. Default: never. */
   readonly ladder?: Ladder
+  /** Of the machine: starts that do not slow each other. Default: those that this process may use. */
+  readonly processors?: number
   /** Where it is kept how functions were called, and what was kept. Default: nothing is. */
   readonly histories?: { readonly remembered: ReadonlyMap<FunctionName, string>; readonly save: HistoryStore['save'] }
 }
@@ -52,6 +56,7 @@ const NO_HISTORIES = { remembered: new Map<FunctionName, string>(), save: async 
 export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
   const { clock, log, drivers, absent, artifacts, limits, memoryMiB, maxWaiting, maxWaitMs } = options
   const { stemCells = 0, ladder = NO_LADDER, histories = NO_HISTORIES, poolClock = clock } = options
+  const { processors = availableParallelism() } = options
   const starter = new Starter({
     drivers,
     absent,
@@ -73,6 +78,7 @@ export function createLocalInvoker(options: LocalInvokerOptions): Dispatcher {
     maxWaitMs,
     ladder,
     stemCells: { size: stemCells, runtimes: STEM_CELL_RUNTIMES },
+    processors,
   })
   return new Dispatcher({ clock, limits, drivers, absent, pool })
 }

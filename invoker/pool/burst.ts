@@ -1,5 +1,5 @@
-// How many sandboxes a backlog is worth, woken or started. A burst must not start one per call: most of it will have been served by
-// what there is when the first new sandbox is ready.
+// What a backlog is worth, woken or started. A burst must not start one sandbox per call: most of it will have been served
+// by what there is when the first new sandbox is ready, and starts slow each other.
 
 export interface Backlog {
   /** Calls that wait. */
@@ -10,32 +10,44 @@ export interface Backlog {
   readonly startingSlots: number
   /** Slots of one sandbox more. */
   readonly slots: number
-  /** How long a call runs; undefined while none has been seen. */
+  /** How long a call runs in a sandbox that is warm; undefined while nothing is known of it. */
   readonly serviceMs: number | undefined
-  /** How long a start takes. */
+  /** How long a start takes by itself, and by how much the first calls of a sandbox take longer than later ones. */
   readonly startMs: number
-  /** In what time the rest is to be served once new sandboxes are there: another start, or what an objective leaves. */
-  readonly withinMs: number
+  /** Starts that are under way on this machine, of all functions. */
+  readonly starts: number
+  /** Starts that do not slow each other. */
+  readonly processors: number
+  /** With a latency objective: in what time the rest is to be served once new sandboxes are there. */
+  readonly withinMs: number | undefined
 }
 
+/** A start is worth it when calls are over earlier by this share of what it takes: it takes processor from them, too. */
+const LEAST_GAIN = 0.5
+
 /**
- * Sandboxes to start now, besides those that are starting. By Little's law the warm slots serve
- * `warmSlots × startMs ÷ serviceMs` calls before a new sandbox is ready; only the rest is worth sandboxes, and so many
- * that the rest is served within another `withinMs` (or one more call, when calls take longer).
+ * Whether one more start is worth it, besides those that are under way. It takes
+ * `costMs = startMs × (starts + 1) ÷ processors`, at least `startMs`. By Little's law the warm slots serve
+ * `warmSlots × costMs ÷ serviceMs` calls meanwhile; only the rest is worth sandboxes. Calls that take longer than that get
+ * one each. Shorter ones get one more where it shortens the line by half of what it costs.
  *
- * E.g. 32 calls of 1 ms wait, a start takes 150 ms, nothing is warm: one sandbox serves them in 32 ms, so 1.
- * 32 calls of 1 s: 32. With 4 slots warm, 32 calls of 10 ms: 4 × 150 ÷ 10 = 60 are served meanwhile, so 0.
+ * E.g. 32 calls wait, a start takes 150 ms, 2 processors: of 1 ms one serves all of them in 32 ms, so there is 1; of 50 ms
+ * there are 3 (a fourth would save 59 ms for a start of 300); of 1 s 13 to begin with, and the others when these are up.
  */
-export function startsFor({ waiting, warmSlots, startingSlots, slots, serviceMs, startMs, withinMs }: Backlog): number {
-  if (waiting === 0) return 0
-  // Nobody knows yet how long a call takes: one sandbox will tell.
-  if (serviceMs === undefined) return warmSlots + startingSlots === 0 ? 1 : 0
-  const perCallMs = Math.max(serviceMs, Number.MIN_VALUE)
-  const rest = waiting - (warmSlots * startMs) / perCallMs
-  if (rest <= 0) return 0
-  const slotsNeeded = (rest * perCallMs) / Math.max(withinMs, perCallMs)
-  // Where nothing is warm, one must start however short the calls are.
-  return Math.max(warmSlots + startingSlots === 0 ? 1 : 0, Math.ceil((slotsNeeded - startingSlots) / slots))
+export function worthStarting(backlog: Backlog): boolean {
+  const { waiting, warmSlots, startingSlots, slots, serviceMs, startMs, starts, processors, withinMs } = backlog
+  if (waiting === 0) return false
+  const there = warmSlots + startingSlots
+  // However short the calls are; and when nobody knows, it will tell.
+  if (there === 0) return true
+  if (serviceMs === undefined) return false
+  const costMs = startMs * Math.max(1, (starts + 1) / processors)
+  const restMs = waiting * serviceMs - warmSlots * costMs
+  if (restMs <= 0) return false
+  if (serviceMs >= costMs) return restMs > startingSlots * serviceMs
+  if (withinMs !== undefined) return restMs > startingSlots * Math.max(withinMs, serviceMs)
+  const gainMs = ((waiting * serviceMs) / there - costMs) * (slots / (there + slots))
+  return gainMs >= LEAST_GAIN * costMs
 }
 
 /** Whether the calls that wait are worth one more sandbox: one that sleeps, by how deep, or a new one. */
@@ -52,15 +64,23 @@ export interface WakeableBacklog extends Backlog {
   readonly wakeMs: { readonly paused: number; readonly hibernated: number }
 }
 
-/** The same rule for all: a wake is a start that takes less time. Who is starting may come later than who is woken. */
+/** Who is starting may come later than who is woken. */
 export function worthOf({ wakingSlots, wakeMs, ...backlog }: WakeableBacklog): Worth {
-  const wake = (startMs: number): boolean => {
-    const withinMs = Math.min(startMs, backlog.withinMs)
-    return startsFor({ ...backlog, startingSlots: wakingSlots, startMs, withinMs }) > 0
-  }
   return {
-    paused: wake(wakeMs.paused),
-    hibernated: wake(wakeMs.hibernated),
-    start: startsFor({ ...backlog, startingSlots: backlog.startingSlots + wakingSlots }) > 0,
+    paused: worthWaking({ ...backlog, wakingSlots }, wakeMs.paused),
+    hibernated: worthWaking({ ...backlog, wakingSlots }, wakeMs.hibernated),
+    start: worthStarting({ ...backlog, startingSlots: backlog.startingSlots + wakingSlots }),
   }
+}
+
+/** A wake takes so little of the machine that it is worth whatever it gains. */
+function worthWaking(
+  { waiting, warmSlots, wakingSlots, serviceMs, withinMs }: Omit<WakeableBacklog, 'wakeMs'>,
+  wakeMs: number,
+): boolean {
+  if (waiting === 0) return false
+  if (warmSlots + wakingSlots === 0) return true
+  if (serviceMs === undefined) return false
+  const restMs = waiting * serviceMs - warmSlots * wakeMs
+  return restMs > wakingSlots * Math.max(serviceMs, Math.min(wakeMs, withinMs ?? wakeMs))
 }

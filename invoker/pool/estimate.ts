@@ -2,6 +2,11 @@
 export class Estimate {
   #ms: number | undefined
 
+  /** @param ms to begin with */
+  constructor(ms?: number) {
+    this.#ms = ms
+  }
+
   /** Undefined while nothing has been seen. */
   get ms(): number | undefined {
     return this.#ms

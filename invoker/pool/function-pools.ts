@@ -70,7 +70,7 @@ export class FunctionPools implements Owner, Due {
       ({ version: { number, digest } }) => number === version.number && digest === version.digest,
     )
     if (known !== undefined) return known
-    const pool = new VersionPool(version, this.#house, this)
+    const pool = new VersionPool(version, this.#house, this, this.#livePool())
     this.#versions = [...this.#versions, pool]
     if (this.#live !== undefined) pool.retire(this.#live !== version.number)
     return pool

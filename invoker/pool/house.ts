@@ -61,6 +61,10 @@ export interface House {
   readonly hungry: Set<Hungry>
   /** A sandbox of this runtime was woken for a call. */
   woke(runtime: RuntimeName, from: Rung, ms: number): void
+  /** Sandboxes that are being started, those in stock not counted. */
+  readonly starts: number
+  /** Of the machine: so many starts do not slow each other. */
+  readonly processors: number
   /** Sandboxes that calls wait for: `by` more of them, or, negative, fewer, are being started. */
   countStarting(by: 1 | -1): void
   /** Nothing is left of a function that was removed. */

@@ -53,12 +53,9 @@ export function sandboxesFor(load: Load): Staffing {
   return { sandboxes, why: `${wanted} warm would be needed for ${load_}: ${limit}` }
 }
 
-/**
- * In what time a backlog is to be served that waits for a start (burst.ts): in another start without an objective, else
- * in what the objective leaves.
- */
-export function backlogMs(targetMs: number, startMs: number): number {
-  return targetMs === 0 ? startMs : Math.min(startMs, Math.max(1, targetMs - startMs))
+/** In what time a backlog is to be served that waits for a start (burst.ts); undefined without an objective. */
+export function backlogMs(targetMs: number, startMs: number): number | undefined {
+  return targetMs === 0 ? undefined : Math.min(startMs, Math.max(1, targetMs - startMs))
 }
 
 function shown(ms: number): string {

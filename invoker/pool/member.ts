@@ -18,6 +18,8 @@ export interface Member extends Restable {
   readonly slots: number
   /** Slots that are lent. */
   inFlight: number
+  /** A call of it is over: those that start from now on find code that has run. */
+  settled: boolean
   /** What it counts with in the memory budget. */
   heldMiB: number
   deepest: Restable['deepest']
@@ -46,6 +48,7 @@ export function newMember(
     slots: state.slots,
     abort: new AbortController(),
     inFlight: 0,
+    settled: false,
     heldMiB,
     deepest: 'awake',
     restsFrom: -Infinity,
@@ -67,6 +70,8 @@ export class Lease implements Disposable, Linked<Lease> {
   after: Lease | undefined
   readonly start: Start
   readonly startedAt: number
+  /** It is not among the first calls of its sandbox. */
+  readonly settled: boolean
   readonly #member: Member
   readonly #giveBack: (lease: Lease, member: Member) => void
   #used = false
@@ -75,6 +80,7 @@ export class Lease implements Disposable, Linked<Lease> {
     this.#member = member
     this.start = start
     this.startedAt = startedAt
+    this.settled = member.settled
     this.#giveBack = giveBack
   }
 

@@ -43,6 +43,8 @@ export interface PoolOptions {
   readonly maxWaitMs: number
   readonly stemCells: StemCellSettings
   readonly ladder: Ladder
+  /** Of the machine. */
+  readonly processors: number
 }
 
 /** How long calls may wait for memory before a busy version has to give up a sandbox. */
@@ -64,6 +66,7 @@ export class SandboxPool implements House {
   readonly learned: KeepAlivePolicy
   readonly memoryMiB: number
   readonly ladder: Ladder
+  readonly processors: number
   readonly ahead = new AheadTurns(AHEAD_STARTS)
   readonly hibernations = new Semaphore(HIBERNATIONS)
   readonly hungry = new Set<Hungry>()
@@ -72,7 +75,7 @@ export class SandboxPool implements House {
   readonly #stemCells: StemCells
   readonly #wakes = new Map<DriverName, Wakes>()
   #freeMiB: number
-  #starting = 0
+  #starts = 0
   #evictionClock = 0
   #hungerTimer: Disposable | undefined
   #closing: PromiseWithResolvers<void> | undefined
@@ -86,6 +89,7 @@ export class SandboxPool implements House {
     this.learned = learned
     this.memoryMiB = memoryMiB
     this.ladder = rest.ladder
+    this.processors = rest.processors
     this.limits = { maxWaiting: rest.maxWaiting, maxWaitMs: rest.maxWaitMs }
     this.#freeMiB = memoryMiB
     this.#stemCells = new StemCells({ clock, log, starter, house: this, ...rest.stemCells })
@@ -95,8 +99,8 @@ export class SandboxPool implements House {
     return this.#freeMiB
   }
 
-  get starting(): boolean {
-    return this.#starting > 0
+  get starts(): number {
+    return this.#starts
   }
 
   get evictionClock(): number {
@@ -203,7 +207,7 @@ export class SandboxPool implements House {
   }
 
   countStarting(by: 1 | -1): void {
-    this.#starting += by
+    this.#starts += by
   }
 
   functionGone(name: FunctionName): void {

@@ -29,8 +29,8 @@ interface CellHouse {
   readonly memoryMiB: number
   readonly freeMiB: number
   readonly ladder: Ladder
-  /** Sandboxes that calls wait for are being started. */
-  readonly starting: boolean
+  /** Sandboxes that are being started for functions. */
+  readonly starts: number
   charge(memoryMiB: number): void
 }
 
@@ -151,7 +151,7 @@ export class StemCells implements MemberOwner {
     if (this.#shelves.size > 0) this.#refillIn(FADE_MS)
     const shelf = this.#shortest(now)
     if (shelf === undefined || this.#making) return
-    if (this.#options.house.starting) this.#refillIn(REFILL_DELAY_MS)
+    if (this.#options.house.starts > 0) this.#refillIn(REFILL_DELAY_MS)
     else if (this.#hasMemoryFor(shelf)) void this.#make(shelf)
     else this.#refillIn(FAILED_DELAY_MS)
   }

@@ -32,7 +32,7 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   readonly #members: Member[] = []
   /** In the order of their calls. */
   readonly #leases = new LinkedList<Lease>()
-  readonly #tempo = new Tempo()
+  readonly #tempo: Tempo
   readonly #starting: Starting
   readonly #resting: Resting
   #retired = false
@@ -41,11 +41,13 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   #frequency = 0
   #wake: Disposable | undefined
 
-  constructor(version: FunctionVersion, house: House, owner: Owner) {
+  /** @param before the version before this one */
+  constructor(version: FunctionVersion, house: House, owner: Owner, before?: VersionPool) {
     this.version = version
     this.keepAliveMs = keepAliveMsOf(version.spec)
     this.#house = house
     this.#owner = owner
+    this.#tempo = new Tempo(before?.version.spec.runtime === version.spec.runtime ? before.#tempo : undefined)
     this.#starting = new Starting(house, this, this.#tempo)
     this.#resting = new Resting(house, owner, this)
     this.#line = new WaitingLine(house.clock, house.limits, {
@@ -78,6 +80,10 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
 
   get startMs(): number {
     return this.#tempo.startMs
+  }
+
+  get slowStartMs(): number {
+    return this.#tempo.slowStartMs
   }
 
   /** No call runs or waits. */
@@ -228,10 +234,11 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   }
 
   #worth(): Worth {
-    const { clock, starter } = this.#house
+    const { clock, starter, starts, processors } = this.#house
     const { spec } = this.version
     const { length: waiting } = this.#line
-    const facts = { waiting, startedAt: this.#leases.first?.startedAt, slots: starter.slotsOf(spec), spec }
+    const machine = { starts, processors }
+    const facts = { waiting, oldest: this.#leases.first, slots: starter.slotsOf(spec), spec, ...machine }
     return worthNow(this.#members, this.#tempo, facts, clock.monotonic())
   }
 
@@ -318,8 +325,9 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   readonly #giveBack = (lease: Lease, member: Member): void => {
     this.#leases.delete(lease)
     this.#owner.callEnded()
-    this.#tempo.served(this.#house.clock.monotonic() - lease.startedAt)
+    this.#tempo.served(this.#house.clock.monotonic() - lease.startedAt, lease.settled)
     member.inFlight -= 1
+    member.settled = true
     this.#refresh(member)
     if (this.#line.length > 0) this.pump()
     this.#freed(member)

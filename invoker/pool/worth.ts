@@ -4,30 +4,34 @@ import type { FunctionSpec } from '#core/function'
 import { type Worth, worthOf } from './burst.ts'
 import { backlogMs } from './latency.ts'
 import { type Placeable, slotsIn } from './sandbox-state.ts'
-import type { Tempo } from './tempo.ts'
+import type { Running, Tempo } from './tempo.ts'
 
 interface Backed {
   readonly waiting: number
-  /** When the oldest call that runs was started, monotonic ms; undefined when none runs. */
-  readonly startedAt: number | undefined
+  /** The oldest call that runs; undefined when none does. */
+  readonly oldest: Running | undefined
   /** Of one sandbox. */
   readonly slots: number
   readonly spec: Pick<FunctionSpec, 'targetLatencyMs'>
+  /** Of the machine, as in Backlog. */
+  readonly starts: number
+  readonly processors: number
 }
 
 export function worthNow(own: readonly Placeable[], tempo: Tempo, backed: Backed, now: number): Worth {
-  const { waiting, startedAt, slots, spec } = backed
-  const { startMs } = tempo
+  const { waiting, oldest, slots, spec, starts, processors } = backed
   const worth = worthOf({
     waiting,
     warmSlots: slotsIn(own, 'idle', 'busy'),
     startingSlots: slotsIn(own, 'starting'),
     wakingSlots: slotsIn(own, 'waking'),
     slots,
-    serviceMs: tempo.serviceMs(startedAt === undefined ? undefined : now - startedAt),
-    startMs,
+    serviceMs: tempo.serviceMs(oldest, now),
+    startMs: tempo.startMs + tempo.settlingMs,
+    starts,
+    processors,
     wakeMs: { paused: tempo.wakeMs('paused'), hibernated: tempo.wakeMs('hibernated') },
-    withinMs: backlogMs(spec.targetLatencyMs, startMs),
+    withinMs: backlogMs(spec.targetLatencyMs, tempo.startMs),
   })
   return { ...worth, start: worth.start && tempo.mayStart(now) }
 }

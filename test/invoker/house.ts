@@ -23,6 +23,7 @@ export interface HouseOptions {
   readonly maxWaitMs?: number
   readonly stemCells?: StockSize
   readonly ladder?: Ladder
+  readonly processors?: number
   readonly histories?: LocalInvokerOptions['histories']
 }
 
@@ -50,6 +51,7 @@ export function testHouse({
   maxWaitMs = 30_000,
   stemCells = 0,
   ladder = NO_LADDER,
+  processors = 2,
   histories,
 }: HouseOptions = {}): TestHouse {
   const clock = new ManualClock()
@@ -67,6 +69,7 @@ export function testHouse({
     maxWaitMs,
     stemCells,
     ladder,
+    processors,
     ...(histories === undefined ? {} : { histories }),
   })
   const call = (version: FunctionVersion, target: string, signal = new AbortController().signal): Call => {

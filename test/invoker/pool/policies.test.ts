@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { startsFor, worthOf } from '#invoker/pool/burst'
+import { type Backlog, worthOf, worthStarting } from '#invoker/pool/burst'
 import { victims, worth } from '#invoker/pool/evict'
 import { expire } from '#invoker/pool/expire'
 import { place, placeAhead } from '#invoker/pool/place'
@@ -178,7 +178,9 @@ describe('worthOf()', () => {
     slots: 1,
     serviceMs: 1,
     startMs: 150,
-    withinMs: 150,
+    starts: 0,
+    processors: 2,
+    withinMs: undefined,
     wakeMs: { paused: 1, hibernated: 30 },
   }
 
@@ -201,24 +203,53 @@ describe('worthOf()', () => {
   })
 })
 
-describe('startsFor()', () => {
-  const backlog = { waiting: 32, warmSlots: 0, startingSlots: 0, slots: 1, serviceMs: 1, startMs: 150, withinMs: 150 }
+describe('worthStarting()', () => {
+  const backlog: Backlog = {
+    waiting: 32,
+    warmSlots: 0,
+    startingSlots: 0,
+    slots: 1,
+    serviceMs: 1,
+    startMs: 150,
+    starts: 0,
+    processors: 2,
+    withinMs: undefined,
+  }
+  const long = { serviceMs: 1000 }
 
+  // Those of 1, 10 and 50 ms and of 1 s are the worked example of docs/scaling.md.
   test.each([
     ['nothing when nobody waits', { waiting: 0 }, 0],
     ['one sandbox for 32 calls of 1 ms', {}, 1],
-    ['one sandbox per call when calls are long', { serviceMs: 1000 }, 32],
-    ['so many that they are served within a start', { serviceMs: 50 }, Math.ceil((32 * 50) / 150)],
-    ['fewer when each has several slots', { serviceMs: 1000, slots: 8 }, 32 / 8],
-    ['nothing while enough are starting', { serviceMs: 1000, startingSlots: 32 }, 0],
-    ['only what those that are starting leave', { serviceMs: 1000, startingSlots: 30 }, 2],
+    ['one even for calls that take no time', { serviceMs: 0 }, 1],
+    ['few for calls of 50 ms', { serviceMs: 50 }, 3],
+    ['as many as are up before a call is over, when calls are long', long, 13],
+    ['one per call on many processors', { ...long, processors: 32 }, 32],
+    ['one per call when calls are very long', { serviceMs: 10_000 }, 32],
+    ['fewer when each has several slots', { ...long, slots: 8 }, 4],
+    ['nothing while enough are starting', { ...long, startingSlots: 32, starts: 1 }, 0],
+    ['only what those that are starting leave', { ...long, startingSlots: 30, starts: 1 }, 2],
+    [
+      'nothing that would take longer than the line, since many others start',
+      { serviceMs: 50, warmSlots: 1, starts: 25 },
+      0,
+    ],
+    ['one although many others start, when none is there', { starts: 50 }, 1],
     ['nothing when the warm ones serve it meanwhile', { warmSlots: 4, serviceMs: 10 }, 0],
-    ['what the warm ones do not serve meanwhile', { warmSlots: 4, serviceMs: 100 }, Math.ceil(((32 - 6) * 100) / 150)],
+    ['nothing for the little that the warm ones leave', { warmSlots: 4, serviceMs: 25 }, 0],
     ['one when nothing is known of the calls', { serviceMs: undefined }, 1],
     ['no second one while nothing is known of the calls', { serviceMs: undefined, startingSlots: 1 }, 0],
-    ['one even for calls that take no time', { serviceMs: 0 }, 1],
+    ['more when an objective leaves less time', { serviceMs: 50, withinMs: 100 }, 16],
   ])('starts %s', (_, given, expected) => {
-    expect(startsFor({ ...backlog, ...given })).toBe(expected)
+    const from = { ...backlog, ...given }
+    let count = 0
+    const started = (): Backlog => ({
+      ...from,
+      startingSlots: from.startingSlots + count * from.slots,
+      starts: from.starts + count,
+    })
+    while (count < 100 && worthStarting(started())) count++
+    expect(count).toBe(expected)
   })
 })
 

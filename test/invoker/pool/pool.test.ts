@@ -25,7 +25,7 @@ describe('a burst', () => {
     const { clock, driver, call } = testHouse({ script: { createMs: 150 } })
     const version = versionOf('burst', { maxSandboxes: 4, timeoutMs: 5000 })
     const calls = times(8, () => call(version, '/sleep?ms=1000'))
-    await clock.pass(600)
+    await clock.pass(750)
     expect(driver.sandboxes.size).toBe(4)
     await clock.pass(5000)
     expect(kinds(calls)).toEqual(Array(8).fill('responded'))
