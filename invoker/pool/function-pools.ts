@@ -8,7 +8,7 @@ import { keepAliveMsOf } from '#core/spec'
 import type { Due } from './agenda.ts'
 import { type Keep, KEEP_NOTHING } from './expire.ts'
 import type { House, OwnedVersion, Owner } from './house.ts'
-import { type IdlePlan, planOf, statusOf } from './idle-plan.ts'
+import { type IdlePlan, loadedAhead, planOf, statusOf } from './idle-plan.ts'
 import { fixed } from './keep-alive/fixed.ts'
 import { Habits } from './keep-alive/habits.ts'
 import type { KeepAliveDecision } from './keep-alive/policy.ts'
@@ -64,6 +64,10 @@ export class FunctionPools implements Owner, Due {
     return this.#staff.sandboxes
   }
 
+  get awaited(): number {
+    return this.#plan?.ahead === true ? 1 : 0
+  }
+
   poolOf(version: FunctionVersion): VersionPool {
     // By digest as well: a function that was removed and made anew counts its versions from 1 again.
     const known = this.#versions.find(
@@ -93,7 +97,10 @@ export class FunctionPools implements Owner, Due {
     // It takes over from one that is warm: its next call is not to wait for a start.
     if (inUse) pool.prewarm()
     const plan = this.#habits.running ? undefined : this.#planNow()
-    if (plan?.expected === true && plan.keptUntil > this.#house.clock.monotonic()) pool.prewarm()
+    if (plan?.expected === true && plan.keptUntil > this.#house.clock.monotonic()) {
+      this.#plan = { ...plan, ahead: true }
+      pool.prewarm()
+    }
   }
 
   due(now: number): number {
@@ -198,6 +205,11 @@ export class FunctionPools implements Owner, Due {
     return this.#versions.findLast((pool) => this.#isLive(pool))
   }
 
+  /** What the next start of the live version may take. */
+  get #slowStartMs(): number {
+    return this.#livePool()?.slowStartMs ?? 0
+  }
+
   /** Undefined: learned. */
   get #fixedMs(): number | undefined {
     const pool = this.#livePool()
@@ -213,7 +225,7 @@ export class FunctionPools implements Owner, Due {
   /** Undefined before its first call. */
   #planNow(): IdlePlan | undefined {
     if (this.#habits.endedAt === undefined) return undefined
-    this.#plan ??= planOf(this.#decide(this.#fixedMs), this.#house.clock.monotonic())
+    this.#plan ??= planOf(this.#decide(this.#fixedMs), this.#slowStartMs, this.#house.clock.monotonic())
     return this.#plan
   }
 
@@ -225,7 +237,7 @@ export class FunctionPools implements Owner, Due {
     const plan = this.#planNow()
     if (plan?.prewarm === undefined) return Infinity
     if (now < plan.prewarm.at) return plan.prewarm.at
-    this.#plan = { keptUntil: plan.prewarm.until, prewarm: undefined, expected: true }
+    this.#plan = loadedAhead(plan.prewarm.until)
     pool.prewarm()
     return Infinity
   }
@@ -254,6 +266,7 @@ export class FunctionPools implements Owner, Due {
   }
 
   #keepAlive(spec: FunctionSpec): KeepAliveStatus {
-    return statusOf(this.#decide(keepAliveMsOf(spec)), this.#habits.history, this.#house.clock.now())
+    const at = { startMs: this.#slowStartMs, now: this.#house.clock.now() }
+    return statusOf(this.#decide(keepAliveMsOf(spec)), this.#habits.history, at)
   }
 }

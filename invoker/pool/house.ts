@@ -84,6 +84,8 @@ export interface Owner {
   capOf(version: OwnedVersion): number
   /** Warm sandboxes that the live version should have for its latency objective. */
   readonly staff: number
+  /** Sandboxes of the live version that were loaded ahead of a call that has yet to come. */
+  readonly awaited: number
   /** There may be something to do for an idle sandbox then. */
   lookAt(time: number): void
   /** A sandbox was woken for a call. */

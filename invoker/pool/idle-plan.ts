@@ -10,21 +10,37 @@ export interface IdlePlan {
   readonly prewarm: { readonly at: number; readonly until: number } | undefined
   /** A call is expected while it stays; else it only stays because nothing is known. */
   readonly expected: boolean
+  /** It was loaded ahead, for a call that has yet to come. */
+  readonly ahead: boolean
 }
 
-export function planOf({ keepAliveMs, prewarm, basis }: KeepAliveDecision, now: number): IdlePlan {
+/** @param startMs what a start may take: loading begins earlier by as much */
+export function planOf({ keepAliveMs, prewarm, basis }: KeepAliveDecision, startMs: number, now: number): IdlePlan {
   const keptUntil = now + keepAliveMs
-  const expected = basis === 'histogram' || basis === 'forecast'
-  if (prewarm === undefined) return { keptUntil, prewarm: undefined, expected }
-  const at = now + prewarm.afterMs
-  return { keptUntil, prewarm: { at, until: at + prewarm.keepMs }, expected }
+  const plan = { expected: basis === 'histogram' || basis === 'forecast', ahead: false }
+  if (prewarm === undefined) return { ...plan, keptUntil, prewarm: undefined }
+  const at = now + Math.max(0, prewarm.afterMs - startMs)
+  const until = now + prewarm.afterMs + prewarm.keepMs
+  // It would have to be started before it is ended.
+  return at <= keptUntil && keepAliveMs > 0
+    ? { ...plan, keptUntil: until, prewarm: undefined }
+    : { ...plan, keptUntil, prewarm: { at, until } }
 }
 
-/** @param now ms since the epoch, when the decision was asked for */
-export function statusOf(decision: KeepAliveDecision, history: IdleHistory, now: number): KeepAliveStatus {
+/** What is left of a plan when it is loaded for the call that is expected until then. */
+export function loadedAhead(until: number): IdlePlan {
+  return { keptUntil: until, prewarm: undefined, expected: true, ahead: true }
+}
+
+/** @param startMs as of planOf @param now ms since the epoch, when the decision was asked for */
+export function statusOf(
+  decision: KeepAliveDecision,
+  history: IdleHistory,
+  { startMs, now }: { readonly startMs: number; readonly now: number },
+): KeepAliveStatus {
   const { basis, keepAliveMs, prewarm } = decision
   const idleTimes = history.total + history.outOfBounds
-  const loadAt = prewarm === undefined ? {} : { loadAt: now + prewarm.afterMs }
+  const loadAt = prewarm === undefined ? {} : { loadAt: now + Math.max(0, prewarm.afterMs - startMs) }
   return { basis, why: reasonOf(basis, history), idleTimes, until: now + keepAliveMs, ...loadAt }
 }
 

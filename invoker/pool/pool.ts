@@ -257,7 +257,7 @@ export class SandboxPool implements House {
     if (keepAliveMsOf(spec) !== undefined) return false
     const history = this.histories.of(name)
     if (history.endedAt === undefined) return false
-    const { keptUntil, prewarm, expected } = planOf(this.learned(history, this.clock.now()), 0)
+    const { keptUntil, prewarm, expected } = planOf(this.learned(history, this.clock.now()), 0, 0)
     return expected && (keptUntil > 0 || prewarm !== undefined)
   }
 

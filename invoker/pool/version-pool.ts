@@ -157,8 +157,9 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   expire(keep: Keep, now: number): number {
     const { expired, nextAt } = expire(this.#members, keep, now)
     for (const member of expired) void this.dismiss(member)
-    const awake = this.#retired ? 0 : this.#owner.staff
-    const light = Math.max(awake, this.minSandboxes)
+    const { staff, awaited } = this.#owner
+    const awake = this.#retired ? 0 : staff
+    const light = Math.max(awake, this.minSandboxes, this.#retired ? 0 : awaited)
     return Math.min(nextAt, this.#resting.descend(this.#members, { awake, light }, now))
   }
 

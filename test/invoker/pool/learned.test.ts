@@ -65,6 +65,40 @@ describe('a function whose keepAlive is auto', () => {
     expect(loaded(house)).toBe(0)
   })
 
+  test('is loaded so early that its slow starts are over when the call comes', async () => {
+    const house = testHouse({ script: { createMs: 100 }, maxWaitMs: 60_000 })
+    const version = auto('timer')
+    const every = 3.1 * MINUTE
+    await habit(house, version, 30, every)
+    // A tenth of three minutes is not enough for it any more.
+    house.driver.script.createMs = 29_000
+    await habit(house, version, 4, every)
+    const { keepAlive } = house.invoker.activity(version)
+    const call = house.call(version, '/hello')
+    await house.clock.pass(0)
+    expect(call.completion?.start).toEqual({ kind: 'warm', queueMs: 0, startMs: 0 })
+    expect(keepAlive?.basis).toBe('histogram')
+    await house.clock.pass(3 * MINUTE * 0.9 - 29_000 - 1)
+    expect(house.invoker.activity(version).sandboxes.starting).toBe(0)
+    await house.clock.pass(2)
+    expect(house.invoker.activity(version).sandboxes.starting).toBe(1)
+  })
+
+  test('that is loaded ahead is paused, but not hibernated, until its call has come', async () => {
+    const ladder = { pauseAfterMs: 5000, hibernateAfterMs: MINUTE }
+    const house = testHouse({ script: { createMs: 150, rests: true, resumeMs: 20 }, ladder })
+    const version = auto('timer')
+    // Loaded at 27 min, and until 34.1.
+    await habit(house, version, 30, 30 * MINUTE)
+    house.call(version, '/hello')
+    await house.clock.pass(29.5 * MINUTE)
+    expect(house.invoker.activity(version).sandboxes).toMatchObject({ paused: 1, hibernated: 0 })
+    await house.clock.pass(4 * MINUTE)
+    expect(house.invoker.activity(version).sandboxes).toMatchObject({ paused: 1, hibernated: 0 })
+    await house.clock.pass(MINUTE)
+    expect(loaded(house)).toBe(0)
+  })
+
   test('goes on after a restart where it was', async () => {
     const saved = new Map<FunctionName, string>()
     const save = async (histories: ReadonlyMap<FunctionName, string>) => {
