@@ -20,7 +20,7 @@ export const ERRORS = {
   'invalid-name': {
     status: 400,
     retryable: false,
-    title: 'The function name is not valid',
+    title: 'The name is not valid',
     advice: 'Use 1 to 63 characters of a-z, 0-9 and "-".',
   },
   'invalid-spec': {

@@ -122,7 +122,7 @@ function describe({ name, spec, status }: ShownTrigger, colors: Colors): string 
   if (lag !== undefined) lines.push(['lag', lagMs === undefined ? `${lag}` : `${lag}, oldest ${milliseconds(lagMs)}`])
   if (nextAt !== undefined) lines.push(['next', localTime(nextAt)])
   if (status.lastEventAt !== undefined) lines.push(['last event', localTime(status.lastEventAt)])
-  lines.push(['source', pairs(source)])
+  if (pairs(source) !== '') lines.push(['source', pairs(source)])
   if (filter !== undefined) lines.push(['filter', JSON.stringify(filter)])
   lines.push(['spec', pairs(rest)], ['retry', pairs({ ...retry })])
   return fields(lines, colors)

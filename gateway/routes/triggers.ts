@@ -87,8 +87,10 @@ async function settle({ triggers }: GatewayContext, name: TriggerName): Promise<
 }
 
 async function describe(context: GatewayContext, trigger: Trigger): Promise<object> {
-  const { deps } = context
+  const { deps, triggers } = context
   const { name, spec, revision, createdAt, updatedAt } = trigger
+  // Whoever has just sent an event looks for it here.
+  await triggers.served(name)?.tally.flush()
   const [status = UNSERVED, trouble] = await Promise.all([deps.triggers.status(name), troubleWith(context, spec)])
   return {
     name,

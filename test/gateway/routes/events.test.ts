@@ -39,6 +39,8 @@ test('events in every mode reach the triggers that want them', async () => {
   })
   const binary = { 'ce-specversion': '1.0', 'ce-id': '3', 'ce-source': '/shop', 'ce-type': 'order.paid' }
   expect(await publish(gateway, 'application/json', '{"total":99}', binary)).toMatchObject({ deliveries: 2 })
+  const shown = await fetch(`${gateway.url}/v1/triggers/all`, { headers: AUTH })
+  expect(await shown.json()).toMatchObject({ status: { received: 4, matched: 4, invocations: 3, redelivered: 1 } })
   const queued = gateway.lanes.added.map(({ cause }) => `${cause.trigger} ${cause.events?.join()}`)
   expect(queued.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['all 1', 'all 2', 'all 3', 'big 2', 'big 3'])
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
