@@ -130,8 +130,11 @@ async function settle(
   if (refusal.mayRun) {
     await idempotency.doubt(key).catch(() => {})
   } else {
-    putDown(deps, invocation, refusal)
-    await idempotency.abandon(key).catch(() => {})
+    // First the key: whoever finds it left behind takes an invocation that is over for one that was accepted.
+    await idempotency.abandon(key).then(
+      () => putDown(deps, invocation, refusal),
+      () => {},
+    )
   }
   return { error: refusal.error }
 }

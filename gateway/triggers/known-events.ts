@@ -72,12 +72,19 @@ export class KnownEvents {
     if (key !== undefined) await this.#deps.idempotency.finish(key.key, DONE).catch(() => {})
   }
 
-  /** @param mayBe whether it may be in its lane all the same */
-  async notQueued({ received }: Candidate, mayBe: boolean): Promise<void> {
+  /**
+   * @param mayBe whether it may be in its lane all the same
+   * @returns whether that could be noted; else the key is left in between
+   */
+  async notQueued({ received }: Candidate, mayBe: boolean): Promise<boolean> {
     const key = this.#keyOf(received)
-    if (key === undefined) return
+    if (key === undefined) return true
     const { idempotency } = this.#deps
-    await (mayBe ? idempotency.doubt(key.key) : idempotency.abandon(key.key)).catch(() => {})
+    const noting = mayBe ? idempotency.doubt(key.key) : idempotency.abandon(key.key)
+    return noting.then(
+      () => true,
+      () => false,
+    )
   }
 
   async #isKnown(found: Begun, item: Begin, signal: AbortSignal): Promise<boolean> {

@@ -80,8 +80,10 @@ export class Queueing {
 
   /** What could not be added will not be tried again by this process. */
   async giveUp({ invocation, candidates }: Prepared, refusal: Refusal): Promise<void> {
-    if (invocation !== undefined && !refusal.mayRun) putDown(this.#deps, invocation, refusal)
-    await Promise.all(candidates.map((candidate) => this.#knownEvents.notQueued(candidate, refusal.mayRun)))
+    const { mayRun } = refusal
+    const freed = await Promise.all(candidates.map((candidate) => this.#knownEvents.notQueued(candidate, mayRun)))
+    // Last: whoever finds a key that is left behind takes an invocation that is over for one that was queued.
+    if (invocation !== undefined && !mayRun && freed.every(Boolean)) putDown(this.#deps, invocation, refusal)
   }
 
   async #known(candidates: readonly Candidate[], signal: AbortSignal): Promise<readonly Candidate[]> {

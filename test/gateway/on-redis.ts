@@ -30,6 +30,17 @@ interface Settings {
   readonly wrap?: (store: Store) => Partial<GatewayDeps>
 }
 
+/** A part of the store with some methods of the test's own. */
+export function replacing<T extends object>(part: T, methods: Partial<T>): T {
+  return new Proxy(part, {
+    get(target, property) {
+      if (Object.hasOwn(methods, property)) return Reflect.get(methods, property) as unknown
+      const value: unknown = Reflect.get(target, property, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
 export async function startOnRedis(redisUrl: string, settings: Settings = {}): Promise<OnRedis> {
   const { prefix = 'hearth', leaseMs, options, wrap } = settings
   const store = await openStore({

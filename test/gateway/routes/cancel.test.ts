@@ -5,7 +5,7 @@ import type { InvocationRecord } from '#core/record'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
 import { respond } from '../memory.ts'
-import { startOnRedis, type OnRedis } from '../on-redis.ts'
+import { replacing, startOnRedis, type OnRedis } from '../on-redis.ts'
 import { until } from '../raw.ts'
 
 let redis: TestRedis
@@ -86,20 +86,15 @@ test('its record says so before it is out of the lane: no crash in between leave
   const states: unknown[] = []
   await using gateway = await startOnRedis(redis.url, {
     prefix: 'order',
-    wrap: ({ lanes }) => {
-      const cancel: typeof lanes.cancel = (name, id, onRemove) =>
-        lanes.cancel(name, id, async () => {
-          await onRemove?.()
-          states.push((await lanes.state(name)).waiting, (await gateway.store.records.get(id))?.state)
-        })
-      const rest = Object.fromEntries(
-        (['add', 'addMany', 'take', 'limit', 'has', 'listen', 'state', 'states', 'remove'] as const).map((name) => [
-          name,
-          (...args: never[]) => (lanes[name] as (...given: never[]) => unknown)(...args),
-        ]),
-      )
-      return { lanes: { ...rest, cancel } as typeof lanes }
-    },
+    wrap: ({ lanes }) => ({
+      lanes: replacing(lanes, {
+        cancel: (name, id, onRemove) =>
+          lanes.cancel(name, id, async () => {
+            await onRemove?.()
+            states.push((await lanes.state(name)).waiting, (await gateway.store.records.get(id))?.state)
+          }),
+      }),
+    }),
   })
   await gateway.deploy('up')
   const id = await submitted(gateway)
