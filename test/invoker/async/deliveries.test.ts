@@ -61,14 +61,14 @@ describe('a delivery', () => {
     expect(house.lanes.retries).toHaveLength(3)
   })
 
-  test('is given up after eight tries', async () => {
+  test('is given up after fifteen tries', async () => {
     const { destinations, deliveries } = told(() => Promise.reject(failed()))
     const house = scripted({ destinations })
     await using _consumer = house.consumer()
     const id = await submitTold(house)
-    await house.clock.pass(600_000)
-    expect(deliveries).toHaveLength(8)
-    expect(house.record(id)?.deliveries).toMatchObject([{ state: 'failed', attempts: 8, error: 'it answered 503' }])
+    await house.clock.pass(14_400_000)
+    expect(deliveries).toHaveLength(15)
+    expect(house.record(id)?.deliveries).toMatchObject([{ state: 'failed', attempts: 15, error: 'it answered 503' }])
     expect(house.delivered).toEqual(['work failed'])
     expect(house.deadLetters.letters.size).toBe(0)
   })
