@@ -1,7 +1,5 @@
 // Takes rows of an outbox table and removes those that are in the lane. Rows are locked while they wait here, so that no
 // other worker on the table takes them; in transactions that are short, for a long one keeps the server from cleaning up.
-import { setImmediate } from 'node:timers/promises'
-
 import type { Client } from 'pg'
 
 import { Held } from '../held.ts'
@@ -103,7 +101,7 @@ export class OutboxReceiver {
       if (!this.#isRung) await this.#rung.promise
     }
     // What is settled together is removed together.
-    await setImmediate()
+    await new Promise<void>((resolve) => void setImmediate(resolve))
     this.#isRung = false
     this.#rung = Promise.withResolvers()
   }

@@ -149,12 +149,10 @@ class Receiver {
       if (count === 0) return
       const who = [stream, group, this.#consumer, claimAfterMs, next]
       const reply = await commands.callBuffer('XAUTOCLAIM', ...who, 'COUNT', count)
-      const [cursor, entries] = reply as [Buffer, Entry[]]
-      // Among them are those that wait here for so long.
-      this.#handOver(
-        entries.filter(([id]) => !this.#held.has(id.toString())),
-        true,
-      )
+      const [cursor, entries] = reply as [Buffer, (Entry | null)[]]
+      // Among them are those that wait here for so long. Redis 6 also has something in place of deleted ones.
+      const others = entries.filter((entry) => entry !== null && !this.#held.has(entry[0].toString()))
+      this.#handOver(others as Entry[], true)
       next = cursor.toString()
     } while (next !== '0-0')
     this.#claimed = clock.monotonic()

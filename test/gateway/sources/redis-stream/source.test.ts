@@ -74,6 +74,16 @@ describe('a redis-stream source', () => {
     expect(await opened.source.lag?.()).toEqual({ events: 0, ms: 0 })
   })
 
+  it('counts what waits where Redis cannot tell', async () => {
+    const stream = newStream()
+    const [, second = ''] = await add(stream, '1', '2', '3', '4', '5')
+    await using opened = await open(stream, { start: second }, { prefetch: 1, accept: noRoom })
+    await expect.poll(() => opened.texts, WAIT).toEqual(['3'])
+    const groups = await redis.xinfo('GROUPS', stream)
+    expect(groups).toEqual([expect.arrayContaining(['lag', null])])
+    expect(await opened.source.lag?.()).toEqual({ events: 3, ms: expect.any(Number) })
+  })
+
   it('acknowledges entries that were deleted from the stream, for nobody can have them', async () => {
     const stream = newStream()
     const [first = ''] = await add(stream, '1', '2')
