@@ -23,8 +23,8 @@ export interface Bringing {
   readonly version: FunctionVersion
   /** Resolves when there is room. */
   readonly room: Promise<void>
-  /** To be specialized, unless it does not wake; undefined: a new one. */
-  readonly generic: GuardedSandbox | undefined
+  /** To be specialized, unless it is not made or does not wake; undefined: a new one. */
+  readonly generic: Promise<GuardedSandbox | undefined> | undefined
 }
 
 /** Never rejects; unless it is `ready`, nothing of the sandbox is left. */
@@ -33,9 +33,11 @@ export async function bring(
   signal: AbortSignal,
 ): Promise<Brought> {
   const since = clock.monotonic()
+  let cell: GuardedSandbox | undefined
   try {
     await room
-    const awake = (await generic?.wake(WAKE_MS)) === true ? generic : undefined
+    cell = await generic
+    const awake = (await cell?.wake(WAKE_MS)) === true ? cell : undefined
     signal.throwIfAborted()
     const kind = awake === undefined ? 'cold' : 'specialized'
     const started = await (awake === undefined
@@ -47,7 +49,7 @@ export async function bring(
     if (started.kind === 'ready') return { kind: 'ready', sandbox: started.sandbox, start }
     return { kind: 'unloadable', outcome: started.outcome, start }
   } catch (thrown) {
-    void generic?.[Symbol.asyncDispose]()
+    void cell?.[Symbol.asyncDispose]()
     return signal.aborted ? { kind: 'abandoned' } : { kind: 'failed', error: asPlatformError(thrown) }
   }
 }

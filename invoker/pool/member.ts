@@ -26,6 +26,8 @@ export interface Member extends Restable {
   restsFrom: number
   /** Undefined while it starts. */
   sandbox: GuardedSandbox | undefined
+  /** Of a generic one: resolves when it is made, with undefined when that failed. Never rejects. */
+  made: Promise<GuardedSandbox | undefined> | undefined
   /** How it came to be, while those who waited for it are served. */
   fresh: { readonly kind: Start['kind']; readonly startMs: number } | undefined
   /** Resolves when nothing of it is left. */
@@ -53,6 +55,7 @@ export function newMember(
     deepest: 'awake',
     restsFrom: -Infinity,
     sandbox: undefined,
+    made: undefined,
     fresh: undefined,
     left: Promise.withResolvers(),
   }

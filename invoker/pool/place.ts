@@ -14,7 +14,7 @@ export interface Demand {
 export interface View<P> {
   /** Sandboxes of the version. */
   readonly own: readonly P[]
-  /** Generic sandboxes that could be specialized for it. */
+  /** Generic sandboxes that could be specialized for it, those included that are being made. */
   readonly generic: readonly P[]
   readonly freeMiB: number
   /** Idle sandboxes of other versions that may be given up; only asked for when memory is short. */
@@ -108,7 +108,9 @@ function placeNew<P extends Placeable>(demand: Demand, view: View<P>): Placement
   const { memoryMiB, maxSandboxes } = demand
   const { own, generic, freeMiB } = view
   if (countServing(own) >= maxSandboxes) return WAIT_FOR_SLOT
-  const cell = generic.find(({ state }) => state.kind === 'generic')
+  // One that is being made was begun before a new one would be.
+  const cell =
+    generic.find(({ state }) => state.kind === 'generic') ?? generic.find(({ state }) => state.kind === 'starting')
   if (cell !== undefined) return { kind: 'specialize', sandbox: cell }
   if (memoryMiB <= freeMiB) return { kind: 'create', evict: [] }
   const evict = victims(view.evictable(), memoryMiB - freeMiB)

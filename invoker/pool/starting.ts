@@ -37,7 +37,7 @@ export class Starting {
 
   /**
    * Begins to start a sandbox, once there is `room`, and counts its memory at once.
-   * @param cell to be specialized; without: a new one
+   * @param cell to be specialized, once it is made; without: a new one
    * @param turn over when it is started, or is not
    */
   start(room: Promise<void>, cell?: Member, turn?: Disposable): Member {
@@ -47,14 +47,17 @@ export class Starting {
     if (cell !== undefined) this.#house.adopt(cell)
     const member = newMember(this.#home, state, spec.memoryMiB)
     this.#house.charge(member.heldMiB)
-    void this.#bring(member, room, { generic: cell?.sandbox, turn })
+    if (cell !== undefined && cell.sandbox === undefined) {
+      member.abort.signal.addEventListener('abort', () => cell.abort.abort())
+    }
+    void this.#bring(member, room, { generic: cell?.made, turn })
     return member
   }
 
   async #bring(
     member: Member,
     room: Promise<void>,
-    { generic, turn }: { generic: GuardedSandbox | undefined; turn: Disposable | undefined },
+    { generic, turn }: { generic: Member['made']; turn: Disposable | undefined },
   ): Promise<void> {
     const { clock, starter } = this.#house
     this.#house.countStarting(1)

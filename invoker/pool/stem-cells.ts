@@ -5,6 +5,7 @@ import type { FunctionSpec, RuntimeName } from '#core/function'
 import { parseSpec } from '#core/spec'
 import type { Log } from '#invoker/log'
 import type { SandboxSpec } from '#invoker/sandbox/driver'
+import type { GuardedSandbox } from '#invoker/sandbox/guarded-sandbox'
 
 import type { Ladder } from './descend.ts'
 import { type Member, type MemberOwner, newMember } from './member.ts'
@@ -97,7 +98,7 @@ export class StemCells implements MemberOwner {
     }
   }
 
-  /** Gives one away, with its memory; another one is made for it. */
+  /** Gives one away, made or being made, with its memory; another one is made for it. */
   take(cell: Member): void {
     this.#remove(cell)
     this.#refillIn(REFILL_DELAY_MS)
@@ -152,7 +153,7 @@ export class StemCells implements MemberOwner {
     const shelf = this.#shortest(now)
     if (shelf === undefined || this.#making) return
     if (this.#options.house.starts > 0) this.#refillIn(REFILL_DELAY_MS)
-    else if (this.#hasMemoryFor(shelf)) void this.#make(shelf)
+    else if (this.#hasMemoryFor(shelf)) this.#begin(shelf)
     else this.#refillIn(FAILED_DELAY_MS)
   }
 
@@ -174,27 +175,40 @@ export class StemCells implements MemberOwner {
     return used + spec.memoryMiB <= MEMORY_SHARE * memoryMiB && freeMiB >= 2 * spec.memoryMiB
   }
 
-  async #make({ spec, cells }: Shelf): Promise<void> {
-    const { clock, house, starter, log } = this.#options
+  #begin({ spec, cells }: Shelf): void {
+    const { clock, house } = this.#options
     const state = { kind: 'starting', since: clock.monotonic(), slots: spec.concurrency } as const
     const cell = newMember(this, state, spec.memoryMiB)
     cells.push(cell)
     house.charge(cell.heldMiB)
+    cell.made = this.#make(cell, spec)
+  }
+
+  async #make(cell: Member, spec: SandboxSpec): Promise<GuardedSandbox | undefined> {
+    const { clock, starter, log } = this.#options
     this.#making = true
     let again = REFILL_DELAY_MS
     try {
       const sandbox = await starter.create(spec, cell.abort.signal)
       cell.sandbox = sandbox
-      if (cell.abort.signal.aborted) return void sandbox.kill('the platform ended the sandbox')
-      cell.state = { kind: 'generic', since: clock.monotonic() }
-      this.#restLater(cell)
-      void sandbox.ended.then(() => this.#died(cell))
+      if (cell.abort.signal.aborted) {
+        void sandbox.kill('the platform ended the sandbox')
+        return undefined
+      }
+      // Else it was taken meanwhile.
+      if (this.#has(cell)) {
+        cell.state = { kind: 'generic', since: clock.monotonic() }
+        this.#restLater(cell)
+        void sandbox.ended.then(() => this.#died(cell))
+      }
+      return sandbox
     } catch (error) {
       this.#remove(cell)
       again = FAILED_DELAY_MS
       if (!cell.abort.signal.aborted) {
         log.warn('a generic sandbox could not be made', { runtime: spec.runtime, error })
       }
+      return undefined
     } finally {
       this.#making = false
       this.#refillIn(again)
@@ -210,6 +224,10 @@ export class StemCells implements MemberOwner {
       if (cell.state.kind === 'generic') void cell.sandbox?.pause()
     })
     this.#timers.set(cell, timer)
+  }
+
+  #has(cell: Member): boolean {
+    return [...this.#shelves.values()].some(({ cells }) => cells.includes(cell))
   }
 
   #died(cell: Member): void {

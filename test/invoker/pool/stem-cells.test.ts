@@ -219,6 +219,49 @@ describe('a stock', () => {
     expect(driver.created).toBe(2)
   })
 
+  describe('of which one is being made', () => {
+    const script = { createMs: 500, loadMs: 5 }
+
+    test('gives it to a call that finds no other, sooner than a new one would be there', async () => {
+      const { clock, driver, invoker, call } = testHouse({ stemCells: 1, script })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(500)
+      expect([driver.created, driver.sandboxes.size]).toEqual([1, 0])
+      const first = call(nodeFunction('one'), '/hello')
+      await clock.pass(105)
+      expect(first.completion?.start).toEqual({ kind: 'specialized', queueMs: 0, startMs: 105 })
+      expect(driver.created).toBe(1)
+      await clock.pass(1000)
+      expect(invoker.activity(nodeFunction('one')).sandboxes).toMatchObject({ generic: 1, idle: 1 })
+      expect(invoker.sandboxes()).toMatchObject([
+        { memory: { generic: { countedMiB: 256 }, idle: { countedMiB: 256 } } },
+      ])
+    })
+
+    test('and fails: the call gets a new one', async () => {
+      const { clock, invoker, call } = testHouse({ stemCells: 1, script: { ...script, failCreates: 1 } })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(500)
+      const first = call(nodeFunction('one'), '/hello')
+      await clock.pass(605)
+      expect(first.completion?.start).toEqual({ kind: 'cold', queueMs: 0, startMs: 605 })
+    })
+
+    test('leaves nothing behind when it is drained after it was taken', async () => {
+      const { clock, driver, invoker, call } = testHouse({ stemCells: 1, script: { ...script, createMs: 5000 } })
+      invoker.prepare(nodeFunction('one'))
+      await clock.pass(500)
+      const first = call(nodeFunction('one'), '/hello')
+      await clock.pass(10)
+      const drained = invoker.drain(0)
+      await clock.pass(1)
+      await drained
+      await clock.pass(60_000)
+      expect(first.completion ?? first.error?.code).toBe('shutting-down')
+      expect([driver.sandboxes.size, clock.pending]).toEqual([0, 0])
+    })
+  })
+
   test('gives way when memory is short, and comes back when it is not', async () => {
     const { clock, driver, invoker, call } = testHouse({ memoryMiB: 1100, stemCells: 1 })
     invoker.prepare(nodeFunction('one'))
