@@ -9,6 +9,7 @@ import type { Machine } from '#core/settings'
 
 import { CliError, EXIT, type ExitCode } from './exit.ts'
 import { readInstance } from './instance.ts'
+import { events } from './streams.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface Client {
@@ -21,6 +22,8 @@ export interface Client {
    * @throws CliError with what the platform said
    */
   call(path: string, init?: RequestInit): Promise<Response>
+  /** The events of a stream that has no end. @throws CliError when Hearth ends it all the same */
+  follow(path: string): AsyncGenerator
   /** A call without the token; any status is returned. */
   open(path: string, init?: RequestInit): Promise<Response>
 }
@@ -44,18 +47,36 @@ export async function connect(terminal: Terminal): Promise<Client> {
 /** @param signal aborts every call */
 export function createClient(url: string, token: string | undefined, signal: AbortSignal): Client {
   const send = (path: string, init: RequestInit): Promise<Response> => reach(`${url}${path}`, { signal, ...init })
+  const call = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const headers = new Headers(init.headers)
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+    const response = await send(path, { ...init, headers })
+    if (!response.ok) throw await errorOf(response)
+    return response
+  }
   return {
     url,
     token,
+    call,
     open: (path, init = {}) => send(path, init),
-    async call(path, init = {}) {
-      const headers = new Headers(init.headers)
-      if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-      const response = await send(path, { ...init, headers })
-      if (!response.ok) throw await errorOf(response)
-      return response
+    async *follow(path) {
+      const response = await call(path, { headers: { accept: 'text/event-stream' } })
+      yield* events(response.body ?? new ReadableStream())
+      throw brokeOff()
     },
   }
+}
+
+/** What fetch throws when a response breaks off; undefined for anything else. */
+export function brokenResponse(thrown: unknown): CliError | undefined {
+  return thrown instanceof TypeError && thrown.message === 'terminated' ? brokeOff() : undefined
+}
+
+function brokeOff(): CliError {
+  return new CliError('the connection to Hearth broke off', {
+    exit: EXIT.unreachable,
+    hint: 'it has ended or was restarted; try again',
+  })
 }
 
 async function locate(

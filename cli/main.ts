@@ -6,7 +6,7 @@ import { ConfigError } from '#core/config'
 import { PlatformError, problemOf } from '#core/errors'
 import { nearest } from '#core/nearest'
 
-import { problemError } from './client.ts'
+import { brokenResponse, problemError } from './client.ts'
 import { columns, helpOf, parseArguments, type Command } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { CliError, EXIT, usageError, type ExitCode } from './exit.ts'
@@ -92,7 +92,7 @@ function printHelp(command: Command, terminal: Terminal): ExitCode {
 function toCliError(thrown: unknown): CliError | undefined {
   if (thrown instanceof CliError) return thrown
   if (thrown instanceof ConfigError) return new CliError(thrown.message, { exit: EXIT.usage })
-  return thrown instanceof PlatformError ? problemError(problemOf(thrown)) : undefined
+  return thrown instanceof PlatformError ? problemError(problemOf(thrown)) : brokenResponse(thrown)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -7,7 +7,6 @@ import { EXIT, usageError, type ExitCode } from '../exit.ts'
 import { fields, localTime, milliseconds, printJson, stateText, table } from '../output.ts'
 import { changeLine, describeRecord } from '../record-text.ts'
 import { recordOf } from '../records.ts'
-import { events } from '../streams.ts'
 import type { Terminal } from '../terminal.ts'
 import { showText } from './logs.ts'
 
@@ -107,10 +106,7 @@ function row({ id, function: name, version, trigger, cause, state, attempts, acc
 async function follow({ client, values, terminal }: Context): Promise<ExitCode> {
   const query = filterOf(values)
   query.set('follow', 'true')
-  const response = await client.call(`/v1/invocations?${query.toString()}`, {
-    headers: { accept: 'text/event-stream' },
-  })
-  for await (const value of events(response.body ?? new ReadableStream())) {
+  for await (const value of client.follow(`/v1/invocations?${query.toString()}`)) {
     const record = value as InvocationRecord
     terminal.out(values.json === true ? `${JSON.stringify(record)}\n` : changeLine(record, terminal.outColors))
   }

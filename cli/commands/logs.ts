@@ -5,7 +5,6 @@ import { connect } from '../client.ts'
 import { integerValue, type Command } from '../command.ts'
 import { EXIT } from '../exit.ts'
 import { localTime } from '../output.ts'
-import { events } from '../streams.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const logs: Command = {
@@ -33,10 +32,7 @@ export const logs: Command = {
       for (const line of lines) show(line, terminal)
       return EXIT.ok
     }
-    const response = await client.call(`${path}?follow=true&limit=${limit}`, {
-      headers: { accept: 'text/event-stream' },
-    })
-    for await (const line of events(response.body ?? new ReadableStream())) show(line as StoredLogLine, terminal)
+    for await (const line of client.follow(`${path}?follow=true&limit=${limit}`)) show(line as StoredLogLine, terminal)
     return EXIT.ok
   },
 }

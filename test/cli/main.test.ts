@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
 import { describe, expect, it } from 'vitest'
 
 import { COMMANDS } from '#cli/commands'
@@ -53,6 +57,23 @@ describe('hearth', () => {
     const terminal = recordedTerminal({ env: { HEARTH_DATA_DIR: dir.path, HEARTH_URL: 'http://127.0.0.1:9' } })
     expect(await runCli(['ls'], terminal)).toBe(EXIT.unreachable)
     expect(terminal.stderr()).toContain('cannot connect to Hearth at http://127.0.0.1:9')
+  })
+
+  it.each<[string, (res: ServerResponse) => void]>([
+    ['ends', (res) => res.end()],
+    ['breaks off', (res) => res.destroy()],
+  ])('says so when a stream that it follows %s', async (_, close) => {
+    await using dir = await tempDir()
+    const server = createServer((_req, res) => {
+      res.write('data: {"at":0,"stream":"stdout","text":"hello","invocation":"x"}\n\n', () => setImmediate(close, res))
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const terminal = recordedTerminal({ env: { HEARTH_DATA_DIR: dir.path, HEARTH_URL: url } })
+    expect(await runCli(['logs', 'up', '-f'], terminal)).toBe(EXIT.unreachable)
+    expect(terminal.stdout()).toContain('hello')
+    expect(terminal.stderr()).toContain('error: the connection to Hearth broke off')
+    server.close()
   })
 })
 
