@@ -3,6 +3,7 @@ import type { PlatformError } from './errors.ts'
 import type { FunctionName, InvocationId, LaneName, TriggerName, VersionNumber } from './ids.ts'
 import type { HeaderList, TriggerKind } from './invocation.ts'
 import type { Delivery } from './destination.ts'
+import type { InvocationRecord } from './record.ts'
 import type { StopSignal } from './stop-signal.ts'
 
 /** How failed attempts are made again. */
@@ -70,10 +71,13 @@ export interface Claim {
   readonly lost: StopSignal
   /** Aborts when someone cancels the invocation, with any process (`Lanes.cancel`). It is still to be completed. */
   readonly cancelled: StopSignal
-  /** Done, whatever the outcome: it leaves the lane. */
-  complete(): Promise<void>
+  /**
+   * Done, whatever the outcome: it leaves the lane.
+   * @param record is saved in the same step: no crash comes between, and whoever has lost the lease saves nothing
+   */
+  complete(record?: InvocationRecord): Promise<void>
   /** As `complete`, and takes the next one of the lane in the same step, if there is one now. */
-  completeAndTake(): Promise<Claim | undefined>
+  completeAndTake(record?: InvocationRecord): Promise<Claim | undefined>
   /**
    * Back into the lane for another attempt after `delayMs`.
    * @param changed what the next attempt gets instead: a batch without the events that are done

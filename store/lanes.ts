@@ -21,7 +21,7 @@ import { Doorbell } from './lanes/doorbell.ts'
 import { type DropContext, dropLane } from './lanes/drop.ts'
 import { Lane, type LaneContext, type LaneCounts, type Taken } from './lanes/lane.ts'
 import { Leases } from './lanes/leases.ts'
-import { Mover } from './lanes/move.ts'
+import { Mover, type RecordSaving } from './lanes/move.ts'
 import { sweep, sweepAll, type SweepContext } from './lanes/sweep.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
@@ -48,6 +48,7 @@ interface LanesContext {
   readonly keys: Keys
   readonly settings: Pick<StoreSettings, 'leaseMs' | 'sweepMs'>
   readonly subscriptions: Subscriptions
+  readonly records: RecordSaving
   /** Opens the connection that waits for bells. */
   readonly openBlocking: () => Promise<Redis>
   readonly clock?: Clock
@@ -77,7 +78,7 @@ export class RedisLanes implements Lanes, AsyncDisposable {
     // It repeats the errors of the connection, and without a listener the repetition would end the process.
     connection.on('error', () => {})
     const own = { redis, leaseMs: settings.leaseMs, processName: this.#processId, now: () => clock.now() }
-    this.#laneContext = { ...own, connection, keys, mover: new Mover(own) }
+    this.#laneContext = { ...own, connection, keys, mover: new Mover({ ...own, records: context.records }) }
     const waiting = (name: LaneName): Promise<number> => this.#opened(name).lane.waiting()
     this.#doorbell = new Doorbell({ redis, keys, clock, sweepMs: settings.sweepMs, waiting })
     this.#leases = new Leases(settings.leaseMs, clock)

@@ -75,7 +75,7 @@ export async function openStore({ url, prefix = 'hearth', ...options }: StoreOpt
     opened.close(),
   )
   const openBlocking = () => connect(url, 'blocking', settings, clock)
-  const lanes = opening.use(new RedisLanes(redis, { keys, settings, subscriptions, openBlocking, clock }))
+  const lanes = opening.use(new RedisLanes(redis, { keys, settings, subscriptions, records, openBlocking, clock }))
   const idempotency = opening.use(new RedisIdempotency(redis, { keys, settings, subscriptions, clock }))
   const queues = opening.use(new RedisJobQueues(redis))
   const opened = opening.move()

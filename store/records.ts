@@ -13,7 +13,7 @@ import { Listing } from './records/listing.ts'
 import { LogTail, newestLines, tailPosition } from './records/log-tail.ts'
 import { decodeRecord } from './records/precedence.ts'
 import { Retention } from './records/retention.ts'
-import { RecordWriter } from './records/writer.ts'
+import { type RecordPart, RecordWriter } from './records/writer.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
@@ -93,6 +93,23 @@ export class RedisRecordStore implements RecordStore {
     return promise
   }
 
+  /** What a script of another part of the store needs that saves records along with something else (SAVE_RECORDS). */
+  get common(): RecordWriter['common'] {
+    return this.#writer.common
+  }
+
+  /** Of a record that such a script is about to save. */
+  partOf(record: InvocationRecord): RecordPart {
+    this.#buffer.supersede(record)
+    return this.#writer.partOf(record)
+  }
+
+  /** Such a script has saved them. */
+  saved(records: readonly InvocationRecord[]): void {
+    // The next write looks again.
+    this.#retention.prune(records, this.#clock.now()).catch(() => {})
+  }
+
   async flush(): Promise<void> {
     // Counted, not "until it is empty": under load it may never be.
     const target = this.#batches + this.#buffer.batches(BATCH) + (this.#writing === undefined ? 0 : 1)
@@ -169,8 +186,7 @@ export class RedisRecordStore implements RecordStore {
       }
       return
     }
-    // The next write looks again.
-    await this.#retention.prune(records, this.#clock.now()).catch(() => {})
+    this.saved(records)
   }
 
   #schedule(): void {

@@ -54,6 +54,8 @@ export class AsyncRun {
   readonly #handover: Handover
   /** As it was found after a takeover, or before a later attempt. */
   #found: InvocationRecord | undefined
+  /** As it is to be saved with the end of the claim. */
+  #final: InvocationRecord | undefined
 
   constructor(claim: Claim, options: AsyncRunOptions, handover: Handover) {
     this.#claim = claim
@@ -103,7 +105,11 @@ export class AsyncRun {
     const account = accountOf(this.#claim, letter.invocation, state, progress)
     const record = { ...account, ...this.#input(letter.invocation), finishedAt: at, error }
     const version = await this.#insist(find)
-    await settle(this.#claim, { invocation: letter.invocation, record, spec: version?.spec }, this.#options)
+    this.#final = await settle(
+      this.#claim,
+      { invocation: letter.invocation, record, spec: version?.spec },
+      this.#options,
+    )
     return true
   }
 
@@ -263,14 +269,15 @@ export class AsyncRun {
       ...failure,
       ...this.#input(invocation),
     }
-    await settle(this.#claim, { invocation, record, spec: version?.spec }, this.#options)
+    this.#final = await settle(this.#claim, { invocation, record, spec: version?.spec }, this.#options)
     return this.#complete()
   }
 
   async #complete(): Promise<Claim | undefined> {
-    if (this.#handover.wantsNext()) return this.#claim.completeAndTake()
-    await this.#claim.complete()
-    return undefined
+    const takesNext = this.#handover.wantsNext()
+    const next = await (takesNext ? this.#claim.completeAndTake(this.#final) : this.#claim.complete(this.#final))
+    if (this.#final !== undefined) this.#options.onEnd?.(this.#final)
+    return next ?? undefined
   }
 
   #insist<T>(step: () => Promise<T>): Promise<T> {

@@ -5,6 +5,8 @@
 //   3. the job that tells its destination
 //   4. the end of the claim (run.ts)
 //
+// Without a destination, 2 and 4 are one step of the store.
+//
 // Each step can be repeated. A process that dies in between leaves the claim to another one, which finds out how far it
 // came: a letter means that the outcome is decided, a final record that it is written down, and neither is run again.
 // The record comes before the job because a job that is being delivered notes that in a final record.
@@ -45,8 +47,16 @@ export interface Settlement {
   readonly spec: FunctionSpec | undefined
 }
 
-/** Steps 1 to 3. @throws PlatformError `conflict` when the lease is lost before they are done */
-export async function settle(claim: Claim, settlement: Settlement, options: SettleOptions): Promise<void> {
+/**
+ * Steps 1 to 3.
+ * @returns the final record where it is not saved: it is to be saved with the end of the claim
+ * @throws PlatformError `conflict` when the lease is lost before they are done
+ */
+export async function settle(
+  claim: Claim,
+  settlement: Settlement,
+  options: SettleOptions,
+): Promise<InvocationRecord | undefined> {
   const { records, deadLetters, clock } = options
   const { invocation, record, spec } = settlement
   const failed = isFailure(record)
@@ -62,9 +72,11 @@ export async function settle(claim: Claim, settlement: Settlement, options: Sett
     ...(failed ? { deadLetteredAt: record.finishedAt } : {}),
     ...(told === undefined ? {} : { deliveries: [told] }),
   }
+  if (told === undefined) return final
   await insist(() => records.save(final), claim.lost, clock)
   options.onEnd?.(final)
   await tell(claim, final, options)
+  return undefined
 }
 
 /**

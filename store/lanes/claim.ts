@@ -2,6 +2,7 @@
 import { type Clock, sleep } from '#core/clock'
 import { PlatformError } from '#core/errors'
 import type { Claim, QueuedInvocation } from '#core/queue'
+import type { InvocationRecord } from '#core/record'
 import type { StopSignal } from '#core/stop-signal'
 
 import type { Doorbell } from './doorbell.ts'
@@ -45,18 +46,18 @@ export class LaneClaim implements Claim {
     this.#job = { id: invocation.id, token, field }
   }
 
-  async complete(): Promise<void> {
-    await this.#end(() => this.#context.lane.complete(this.#job))
+  async complete(record?: InvocationRecord): Promise<void> {
+    await this.#end(() => this.#context.lane.complete(this.#job, record))
     this.#context.onFree()
   }
 
-  async completeAndTake(): Promise<Claim | undefined> {
+  async completeAndTake(record?: InvocationRecord): Promise<Claim | undefined> {
     const { lane, claim, mayHaveNext } = this.#context
     if (!mayHaveNext()) {
-      await this.complete()
+      await this.complete(record)
       return undefined
     }
-    return claim(() => this.#end(() => lane.completeAndTake(this.#job)))
+    return claim(() => this.#end(() => lane.completeAndTake(this.#job, record)))
   }
 
   async retry(delayMs: number, reason: string, changed?: Pick<QueuedInvocation, 'request' | 'cause'>): Promise<void> {
@@ -89,10 +90,16 @@ export class LaneClaim implements Claim {
   async #end<T>(move: () => Promise<T>): Promise<T | undefined> {
     if (this.#ended) throw new PlatformError('internal', { detail: 'a claim was ended twice' })
     this.#ended = true
+    let isOver = true
     try {
       return await this.#insist(move)
+    } catch (error) {
+      // Else it is refused as such, and still held: it may be ended in another way.
+      isOver = error instanceof PlatformError && error.code !== 'internal'
+      throw error
     } finally {
-      this.#context.lease.end()
+      this.#ended = isOver
+      if (isOver) this.#context.lease.end()
     }
   }
 

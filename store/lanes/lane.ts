@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis'
 import { PlatformError } from '#core/errors'
 import type { InvocationId, LaneName } from '#core/ids'
 import type { LaneLimits, QueuedInvocation } from '#core/queue'
+import type { InvocationRecord } from '#core/record'
 
 import { guard, storeError } from '../connect.ts'
 import { idFloor, type Keys } from '../keys.ts'
@@ -171,13 +172,13 @@ export class Lane {
   }
 
   /** @throws PlatformError `conflict` when the lease is lost, here and below */
-  async complete(job: HeldJob): Promise<void> {
-    if (!(await this.#context.mover.end(this, job.token, job))) throw lost()
+  async complete(job: HeldJob, record: InvocationRecord | undefined): Promise<void> {
+    if (!(await this.#context.mover.end(this, job.token, { ...job, record }))) throw lost()
   }
 
   /** As `complete`, and takes the next job under the same token, in one step. */
-  async completeAndTake(job: HeldJob): Promise<Taken> {
-    return this.#taken(await this.#context.mover.endAndTake(this, job.token, job), job.token)
+  async completeAndTake(job: HeldJob, record: InvocationRecord | undefined): Promise<Taken> {
+    return this.#taken(await this.#context.mover.endAndTake(this, job.token, { ...job, record }), job.token)
   }
 
   /** Without using up an attempt. */
@@ -293,7 +294,7 @@ export class Lane {
     const body = await guard(this.#context.redis.hgetBuffer(this.bodies, field))
     if (body !== null) return body
     // Without its body it can never run: out of the lane, or it comes back for ever.
-    await this.complete({ id, token, field: undefined })
+    await this.complete({ id, token, field: undefined }, undefined)
     throw new PlatformError('internal', { detail: `the body of the queued invocation ${id} is gone` })
   }
 }

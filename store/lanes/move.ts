@@ -3,35 +3,43 @@
 //
 // The jobs are BullMQ's (6.7): the script does what its own moveToActive and moveToFinished do with ours, less the events
 // that nobody here reads and the marker that wakes its workers. With a thousand lanes and a script per job, as BullMQ has
-// it, most of the time went into the calls of the scripts.
+// it, most of the time went into the calls of the scripts. The last record of a job is saved with its end.
 import type { Redis } from 'ioredis'
 
+import type { InvocationRecord } from '#core/record'
+
+import { ARGS_PER_RECORD, KEYS_PER_RECORD, type RecordPart, SAVE_RECORDS } from '../records/writer.ts'
 import { runScript, script } from '../script.ts'
 import type { Lane } from './lane.ts'
 
 /** What one script does at most: Redis serves nobody else meanwhile. */
 const MOST_MOVES = 64
+const MOST_CHARS = 1024 * 1024
+const COMMON_KEYS = 2
+const COMMON_ARGS = 5
 const KEYS_PER_MOVE = 9
-const ARGS_PER_MOVE = 5
+const ARGS_PER_MOVE = 6
 
 /**
  * A move ends a job, or takes the next one of its lane, or first the one and then the other. Whoever no longer holds a
- * job can neither end it nor take another one instead.
+ * job can neither end it, nor save its record, nor take another one instead.
  *
- * KEYS: nine of each move. ARGV: now, how long a lease lasts, name of the process; then of each move what the keys of
- * jobs begin with, the token, the job that is to be ended or "", where its body is beside it or "", and "1" to take one.
+ * KEYS: the first two of SAVE_RECORDS; then nine of each move; then two of each record. ARGV: now, how long a lease
+ * lasts, name of the process, the channel of SAVE_RECORDS, how many moves there are; then of each move what the keys of
+ * jobs begin with, the token, the job that is to be ended or "", where its body is beside it or "", which of the records
+ * is its own or 0, and "1" to take one; then of each record what SAVE_RECORDS wants.
  * Returns of each move: 0 when the lease was lost, else 1; then of what was taken its id, data, attempts made, takeovers,
  * whether it is cancelled, and how many more wait; or false, ms until the limit of starts allows another one, and the
  * score of the next delayed one or false; or nothing more.
  */
 const MOVE = script(`
-  local now, leaseMs, process = ARGV[1], ARGV[2], ARGV[3]
-  local function ended(active, stalled, bodies, key, id, token, field)
-    if redis.call('GET', key .. ':lock') ~= token or redis.call('LREM', active, -1, id) == 0 then return false end
+  ${SAVE_RECORDS}
+  local now, leaseMs, process, moves = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+  local function finish(active, stalled, bodies, key, id, field)
+    redis.call('LREM', active, -1, id)
     redis.call('SREM', stalled, id)
     redis.call('DEL', key, key .. ':lock')
     if field ~= '' then redis.call('HDEL', bodies, field) end
-    return true
   end
   local function promote(delayed, prioritized, wait, counter, prefix)
     local ids = redis.call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 4096 - 1, 'LIMIT', 0, 1000)
@@ -75,14 +83,27 @@ const MOVE = script(`
     reply[2], reply[3], reply[4], reply[5], reply[6] = id, job[1], job[2], job[3], job[4]
     reply[7] = redis.call('LLEN', wait) + redis.call('ZCARD', prioritized)
   end
-  local replies = {}
-  for n = 0, #KEYS / ${KEYS_PER_MOVE} - 1 do
-    local keys = {unpack(KEYS, n * ${KEYS_PER_MOVE} + 1, (n + 1) * ${KEYS_PER_MOVE})}
-    local prefix, token, id, field, takes = unpack(ARGV, n * ${ARGS_PER_MOVE} + 4, n * ${ARGS_PER_MOVE} + 8)
-    local reply = {1}
-    if id ~= '' and not ended(keys[2], keys[8], keys[9], prefix .. id, id, token, field) then reply[1] = 0
-    elseif takes == '1' then take(reply, keys, prefix, token) end
-    replies[n + 1] = reply
+  local replies, keys, args = {}, {KEYS[1], KEYS[2]}, {ARGV[4]}
+  for n = 1, moves do
+    local prefix, token, id, _, record = unpack(ARGV, ${COMMON_ARGS + 1} + (n - 1) * ${ARGS_PER_MOVE}, ${COMMON_ARGS} + n * ${ARGS_PER_MOVE})
+    record = tonumber(record)
+    local isHeld = id == '' or redis.call('GET', prefix .. id .. ':lock') == token
+    replies[n] = {isHeld and 1 or 0}
+    if isHeld and record > 0 then
+      local key = ${COMMON_KEYS} + moves * ${KEYS_PER_MOVE} + (record - 1) * ${KEYS_PER_RECORD}
+      local arg = ${COMMON_ARGS} + moves * ${ARGS_PER_MOVE} + (record - 1) * ${ARGS_PER_RECORD}
+      for k = key + 1, key + ${KEYS_PER_RECORD} do keys[#keys + 1] = KEYS[k] end
+      for a = arg + 1, arg + ${ARGS_PER_RECORD} do args[#args + 1] = ARGV[a] end
+    end
+  end
+  if #args > 1 then saveRecords(keys, args) end
+  for n, reply in ipairs(replies) do
+    if reply[1] == 1 then
+      local own = {unpack(KEYS, ${COMMON_KEYS + 1} + (n - 1) * ${KEYS_PER_MOVE}, ${COMMON_KEYS} + n * ${KEYS_PER_MOVE})}
+      local prefix, token, id, field, _, takes = unpack(ARGV, ${COMMON_ARGS + 1} + (n - 1) * ${ARGS_PER_MOVE}, ${COMMON_ARGS} + n * ${ARGS_PER_MOVE})
+      if id ~= '' then finish(own[2], own[8], own[9], prefix .. id, id, field) end
+      if takes == '1' then take(reply, own, prefix, token) end
+    end
   end
   return replies`)
 
@@ -121,17 +142,30 @@ interface HeldJob {
   readonly id: string
   /** Where its body is kept beside the job. */
   readonly field: string | undefined
+  /** To be saved with its end. */
+  readonly record: InvocationRecord | undefined
 }
 
 interface Batch {
   readonly keys: string[]
   readonly args: (string | number)[]
+  readonly records: RecordPart[]
+  /** Of each move. */
+  readonly ended: (InvocationRecord | undefined)[]
   readonly done: PromiseWithResolvers<readonly Reply[]>
-  moves: number
+  chars: number
+}
+
+/** How records are saved by a script of ours. */
+export interface RecordSaving {
+  readonly common: { readonly keys: readonly string[]; readonly channel: string }
+  partOf(record: InvocationRecord): RecordPart
+  saved(records: readonly InvocationRecord[]): void
 }
 
 export interface MoverContext {
   readonly redis: Redis
+  readonly records: RecordSaving
   readonly leaseMs: number
   readonly processName: string
   readonly now: () => number
@@ -161,32 +195,49 @@ export class Mover {
     return toMoved(await this.#move(lane, token, job, true))
   }
 
-  async #move({ keys, bodies }: Lane, token: string, job: HeldJob | undefined, takes: boolean): Promise<Reply> {
-    const batch = this.#batch()
+  async #move(lane: Lane, token: string, job: HeldJob | undefined, takes: boolean): Promise<Reply> {
+    const { keys, bodies } = lane
+    const part = job?.record && this.#context.records.partOf(job.record)
+    const batch = this.#batch(part?.args[0].length ?? 0)
+    if (part !== undefined) batch.records.push(part)
     const { wait, active, prioritized, delayed, pc, meta, limiter, stalled } = keys
     batch.keys.push(wait, active, prioritized, delayed, pc, meta, limiter, stalled, bodies)
-    batch.args.push(keys[''], token, job?.id ?? '', job?.field ?? '', takes ? '1' : '')
-    const position = batch.moves++
+    const record = part === undefined ? 0 : batch.records.length
+    batch.args.push(keys[''], token, job?.id ?? '', job?.field ?? '', record, takes ? '1' : '')
+    const position = batch.ended.push(job?.record) - 1
     return (await batch.done.promise)[position]!
   }
 
-  #batch(): Batch {
+  #batch(chars: number): Batch {
     const last = this.#batches.at(-1)
-    if (last !== undefined && last.moves < MOST_MOVES) return last
-    const { leaseMs, processName } = this.#context
-    const batch: Batch = { keys: [], args: [0, leaseMs, processName], done: Promise.withResolvers(), moves: 0 }
+    if (last !== undefined && last.ended.length < MOST_MOVES && last.chars + chars <= MOST_CHARS) {
+      last.chars += chars
+      return last
+    }
+    const batch: Batch = { keys: [], args: [], records: [], ended: [], done: Promise.withResolvers(), chars }
     if (this.#batches.push(batch) === 1) setImmediate(() => this.#send())
     return batch
   }
 
   #send(): void {
-    const { redis, now } = this.#context
     const batches = this.#batches
     this.#batches = []
-    for (const { keys, args, done } of batches) {
-      args[0] = now()
-      runScript(redis, MOVE, keys, args).then((replies) => done.resolve(replies as Reply[]), done.reject)
+    for (const batch of batches) this.#run(batch).then(batch.done.resolve, batch.done.reject)
+  }
+
+  async #run({ keys, args, records: parts, ended }: Batch): Promise<readonly Reply[]> {
+    const { redis, records, leaseMs, processName, now } = this.#context
+    const { common } = records
+    const allKeys = [...common.keys, ...keys]
+    const allArgs = [now(), leaseMs, processName, common.channel, ended.length, ...args]
+    for (const part of parts) {
+      allKeys.push(...part.keys)
+      allArgs.push(...part.args)
     }
+    const replies = (await runScript(redis, MOVE, allKeys, allArgs)) as readonly Reply[]
+    const saved = ended.filter((record, n): record is InvocationRecord => record !== undefined && replies[n]![0] === 1)
+    if (saved.length > 0) records.saved(saved)
+    return replies
   }
 }
 

@@ -14,18 +14,19 @@ import { encodeRecord, isFinal, isIndexed, STATE_LETTERS } from './precedence.ts
 /** What one script writes at most: Redis serves nobody else meanwhile. */
 const MOST_RECORDS = 256
 const MOST_CHARS = 1024 * 1024
-const ARGS_PER_RECORD = 5
+export const KEYS_PER_RECORD = 2
+export const ARGS_PER_RECORD = 5
 const ID_LENGTH = 36
 
 /**
- * Saves records unless what is there stands (precedence.ts), puts them into the lists and says so, in one step: a
- * record that is there is in its lists. The lists get all of a batch with one command each.
+ * In Lua, `saveRecords(KEYS, ARGV)`: saves records unless what is there stands (precedence.ts), puts them into the lists
+ * and says so, in one step: a record that is there is in its lists. The lists get all of a batch with one command each.
  *
  * KEYS: the index of all functions, their names; then of each record its own and the index of its function.
  * ARGV: the channel of changes; then of each record its value, how long it is kept, its line for the channel, the
  * index of its trigger and the channel of what settled of it, or "".
  */
-const WRITE = script(`
+export const SAVE_RECORDS = `local function saveRecords(KEYS, ARGV)
   local listed = {${listedStates()}}
   local added, removed, settled, lines, names, seen = {}, {}, {}, {}, {}, {}
   local function push(lists, key, ...)
@@ -71,7 +72,15 @@ const WRITE = script(`
   redis.call('SADD', KEYS[2], unpack(names))
   for channel, ids in pairs(settled) do redis.call('PUBLISH', channel, table.concat(ids, ' ')) end
   redis.call('PUBLISH', ARGV[1], table.concat(lines, '\\n'))
-  return #lines`)
+  return #lines
+end`
+const WRITE = script(`${SAVE_RECORDS} return saveRecords(KEYS, ARGV)`)
+
+/** Of a record, for SAVE_RECORDS. */
+export interface RecordPart {
+  readonly keys: readonly [record: string, index: string]
+  readonly args: readonly [value: string, keptMs: number, line: string, triggerIndex: string, settled: string]
+}
 
 type WriterSettings = Pick<StoreSettings, 'retentionMs' | 'logLinesPerFunction' | 'logLinesPerInvocation'>
 
@@ -92,6 +101,22 @@ export class RecordWriter {
     this.#settings = settings
   }
 
+  /** What SAVE_RECORDS gets before the parts of records. */
+  get common(): { readonly keys: readonly string[]; readonly channel: string } {
+    const { recordedFunctions, recordsChanged } = this.#keys
+    return { keys: [this.#keys.records(undefined), recordedFunctions], channel: recordsChanged }
+  }
+
+  partOf(record: InvocationRecord): RecordPart {
+    const trigger = record.cause?.trigger
+    const index = trigger === undefined ? '' : this.#keys.recordsOfTrigger(trigger)
+    const settled = trigger === undefined || !isFinal(record.state) ? '' : this.#keys.settled(trigger)
+    return {
+      keys: [this.#keys.record(record.id), this.#keys.records(record.function)],
+      args: [encodeRecord(record), this.#keptMs(record), changeLine(record), index, settled],
+    }
+  }
+
   /**
    * Safe to repeat after a failure: records are then the same, log lines may be there twice.
    * @throws PlatformError `store-unavailable`
@@ -107,20 +132,18 @@ export class RecordWriter {
   #partsOf(records: readonly InvocationRecord[]): Part[] {
     const parts: Part[] = []
     for (const record of records) {
-      const value = encodeRecord(record)
+      const { keys, args } = this.partOf(record)
+      const chars = args[0].length
       let part = parts.at(-1)
       const isFull = part !== undefined && part.keys.length >= 2 * MOST_RECORDS
-      if (part === undefined || isFull || part.chars + value.length > MOST_CHARS) {
-        const keys = [this.#keys.records(undefined), this.#keys.recordedFunctions]
-        part = { keys, args: [this.#keys.recordsChanged], chars: 0 }
+      if (part === undefined || isFull || part.chars + chars > MOST_CHARS) {
+        const { common } = this
+        part = { keys: [...common.keys], args: [common.channel], chars: 0 }
         parts.push(part)
       }
-      const trigger = record.cause?.trigger
-      const index = trigger === undefined ? '' : this.#keys.recordsOfTrigger(trigger)
-      const settled = trigger === undefined || !isFinal(record.state) ? '' : this.#keys.settled(trigger)
-      part.keys.push(this.#keys.record(record.id), this.#keys.records(record.function))
-      part.args.push(value, this.#keptMs(record), changeLine(record), index, settled)
-      part.chars += value.length
+      part.keys.push(...keys)
+      part.args.push(...args)
+      part.chars += chars
     }
     return parts
   }

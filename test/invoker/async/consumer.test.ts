@@ -14,9 +14,9 @@ import { MemoryDeadLetters, MemoryFunctions, MemoryLanes, MemoryRecords, queued 
 function consumerHouse(options: HouseOptions & { maxRunning?: number } = {}) {
   const house = testHouse(options)
   const { clock, invoker } = house
-  const lanes = new MemoryLanes(clock)
-  const functions = new MemoryFunctions()
   const records = new MemoryRecords()
+  const lanes = new MemoryLanes(clock, records)
+  const functions = new MemoryFunctions()
   const deadLetters = new MemoryDeadLetters()
   const completed: string[] = []
   const consumer = new Consumer({

@@ -24,6 +24,7 @@ interface Held {
 
 export class MemoryLanes implements Lanes {
   readonly #clock: ManualClock
+  readonly #records: MemoryRecords
   readonly #waiting = new Map<LaneName, Job[]>()
   readonly #listeners = new Set<(name: LaneName) => void>()
   readonly held = new Map<InvocationId, Held>()
@@ -38,8 +39,9 @@ export class MemoryLanes implements Lanes {
   takes = 0
   takenAlong = 0
 
-  constructor(clock: ManualClock) {
+  constructor(clock: ManualClock, records: MemoryRecords) {
     this.#clock = clock
+    this.#records = records
   }
 
   async add(invocation: QueuedInvocation): Promise<void> {
@@ -157,8 +159,9 @@ export class MemoryLanes implements Lanes {
     const later = (delayMs: number, changed: Partial<Job>): void => {
       this.#clock.after(delayMs, () => this.#put({ ...job, ...changed }))
     }
-    const complete = (): void => {
+    const complete = (record?: InvocationRecord): void => {
       this.onStep('complete', id)
+      if (record !== undefined && !held.lost.signal.aborted) this.#records.saveNow(record)
       end()
       this.completed.push(id)
     }
@@ -168,9 +171,9 @@ export class MemoryLanes implements Lanes {
       takeovers: job.takeovers,
       lost: held.lost.signal,
       cancelled: held.cancelled.signal,
-      complete: async () => complete(),
-      completeAndTake: async () => {
-        complete()
+      complete: async (record) => complete(record),
+      completeAndTake: async (record) => {
+        complete(record)
         const next = this.#next(laneOf(invocation))
         if (next !== undefined) this.takenAlong += 1
         return next
@@ -259,6 +262,10 @@ export class MemoryRecords implements RecordStore {
   }
 
   async save(record: InvocationRecord): Promise<void> {
+    this.saveNow(record)
+  }
+
+  saveNow(record: InvocationRecord): void {
     this.onSave(record)
     this.write(record)
   }

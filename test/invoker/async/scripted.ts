@@ -51,9 +51,9 @@ export interface Scripted {
 export function scripted(options: ScriptedOptions = {}): Scripted {
   const { answer = ({ respond }) => respond(200, 'ok'), room = () => 100 } = options
   const clock = new ManualClock()
-  const lanes = new MemoryLanes(clock)
-  const functions = new MemoryFunctions()
   const records = new MemoryRecords()
+  const lanes = new MemoryLanes(clock, records)
+  const functions = new MemoryFunctions()
   const deadLetters = new MemoryDeadLetters()
   const ran: Invocation[] = []
   const warnings: string[] = []
