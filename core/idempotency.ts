@@ -44,8 +44,11 @@ export interface IdempotencyStore {
   ): Promise<readonly Begun[]>
   /** Keeps the response for later requests, for as long as keys are kept. */
   finish(key: IdempotencyKey, response: StoredResponse): Promise<void>
-  /** It was not done after all, for instance refused with 429: the next request is the first again. */
-  abandon(key: IdempotencyKey): Promise<void>
+  /**
+   * It was not done after all, for instance refused with 429: the next request is the first again.
+   * @returns false when it took so long that the key is no longer the caller's: someone else may go on with the invocation
+   */
+  abandon(key: IdempotencyKey): Promise<boolean>
   /** It is not known whether it was done: the next request is the first again, and is told so by `before`. */
   doubt(key: IdempotencyKey): Promise<void>
   /**

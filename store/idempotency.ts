@@ -123,8 +123,8 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     await this.#finishing.run(this.#keysOf(digest), [channel, idempotencyMs, status, JSON.stringify(headers), bytes])
   }
 
-  async abandon(key: IdempotencyKey): Promise<void> {
-    await this.#end(key, 'abandon')
+  abandon(key: IdempotencyKey): Promise<boolean> {
+    return this.#end(key, 'abandon')
   }
 
   async doubt(key: IdempotencyKey): Promise<void> {
@@ -161,13 +161,14 @@ export class RedisIdempotency implements IdempotencyStore, Disposable {
     this.#held.clear()
   }
 
-  async #end(key: IdempotencyKey, how: 'abandon' | 'doubt'): Promise<void> {
+  /** Returns whether the lease was still ours. */
+  async #end(key: IdempotencyKey, how: 'abandon' | 'doubt'): Promise<boolean> {
     const digest = digestOf(key)
     const owner = this.#held.get(digest)
-    if (owner === undefined) return
+    if (owner === undefined) return false
     this.#held.delete(digest)
     const channel = this.#context.keys.idempotencySettled(digest)
-    await runScript(this.#redis, END, this.#keysOf(digest), [channel, owner, how])
+    return (await runScript(this.#redis, END, this.#keysOf(digest), [channel, owner, how])) === 1
   }
 
   #keysOf(digest: Digest): string[] {

@@ -131,10 +131,8 @@ async function settle(
     await idempotency.doubt(key).catch(() => {})
   } else {
     // First the key: whoever finds it left behind takes an invocation that is over for one that was accepted.
-    await idempotency.abandon(key).then(
-      () => putDown(deps, invocation, refusal),
-      () => {},
-    )
+    const isFree = await idempotency.abandon(key).catch(() => false)
+    if (isFree) putDown(deps, invocation, refusal)
   }
   return { error: refusal.error }
 }

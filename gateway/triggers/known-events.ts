@@ -74,17 +74,15 @@ export class KnownEvents {
 
   /**
    * @param mayBe whether it may be in its lane all the same
-   * @returns whether that could be noted; else the key is left in between
+   * @returns whether its key is free; else another one may go on with the invocation
    */
   async notQueued({ received }: Candidate, mayBe: boolean): Promise<boolean> {
     const key = this.#keyOf(received)
     if (key === undefined) return true
     const { idempotency } = this.#deps
-    const noting = mayBe ? idempotency.doubt(key.key) : idempotency.abandon(key.key)
-    return noting.then(
-      () => true,
-      () => false,
-    )
+    if (!mayBe) return idempotency.abandon(key.key).catch(() => false)
+    await idempotency.doubt(key.key).catch(() => {})
+    return false
   }
 
   async #isKnown(found: Begun, item: Begin, signal: AbortSignal): Promise<boolean> {

@@ -94,9 +94,10 @@ export class MemoryIdempotency implements IdempotencyStore {
     this.#settle(key, (held) => (held.response = response))
   }
 
-  async abandon(key: Key): Promise<void> {
+  async abandon(key: Key): Promise<boolean> {
     if (this.down !== undefined) throw this.down
     this.#settle(key, () => this.keys.delete(nameOf(key)))
+    return true
   }
 
   async doubt(key: Key): Promise<void> {

@@ -78,7 +78,7 @@ test('of many that begin at once exactly one is the first', async () => {
 test('what was abandoned begins anew, and may be another request', async () => {
   await using store = await open('abandon')
   await store.idempotency.begin(KEY, print('a'), newInvocationId())
-  await store.idempotency.abandon(KEY)
+  expect(await store.idempotency.abandon(KEY)).toBe(true)
   expect(await store.idempotency.begin(KEY, print('b'), newInvocationId())).toEqual({ kind: 'first' })
 })
 
@@ -121,7 +121,7 @@ test('a process that has lost its lease does not end the key of its successor, b
   const [lease] = await redis.keys('frozen:{idem:*}:lease')
   await redis.del(lease!)
   expect(await store.idempotency.begin(KEY, print('a'), newInvocationId())).toMatchObject({ before: first })
-  await frozen.idempotency.abandon(KEY)
+  expect(await frozen.idempotency.abandon(KEY)).toBe(false)
   expect(await store.idempotency.begin(KEY, print('a'), newInvocationId())).toMatchObject({ kind: 'running' })
   await frozen.idempotency.finish(KEY, RESPONSE)
   await store.idempotency.finish(KEY, { ...RESPONSE, status: 500 })

@@ -2,10 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { systemClock } from '#core/clock'
 import { PlatformError } from '#core/errors'
-import type { FunctionName, InvocationId } from '#core/ids'
 import { startTestRedis, type TestRedis } from '#test/redis'
 
-import { replacing, startOnRedis, type OnRedis } from '../on-redis.ts'
+import { startOnRedis, type OnRedis } from '../on-redis.ts'
 import { AUTH, startGateway } from '../start.ts'
 import type { Started } from '../start.ts'
 
@@ -321,27 +320,6 @@ test('a process that died after it had queued leaves the key to the next one, wh
   expect(again.status).toBe(202)
   expect(await again.json()).toMatchObject({ id })
   expect((await gateway.call('GET', '/v1/functions/up')).json.lane).toMatchObject({ waiting: 1 })
-})
-
-test('one that was refused when its key could not be freed is queued by the next one', async () => {
-  await using gateway = await startOnRedis(redis.url, { prefix: 'refused', leaseMs: 300 })
-  await gateway.deploy('up')
-  const refusing = await startOnRedis(redis.url, {
-    prefix: 'refused',
-    leaseMs: 300,
-    wrap: ({ idempotency, lanes }) => ({
-      lanes: replacing(lanes, { addMany: async (items) => items.map(() => UNAVAILABLE) }),
-      idempotency: replacing(idempotency, { abandon: () => Promise.reject(UNAVAILABLE) }),
-    }),
-  })
-  const headers = { 'idempotency-key': 'again' }
-  expect((await submit(refusing, '', { headers })).status).toBe(503)
-  await refusing[Symbol.asyncDispose]()
-  const again = await submit(gateway, '', { headers })
-  expect(again.status).toBe(202)
-  const { id } = (await again.json()) as { id: InvocationId }
-  expect(await gateway.store.lanes.has('up' as FunctionName, id)).toBe(true)
-  expect((await gateway.call('GET', `/v1/invocations/${id}`)).json).toMatchObject({ state: 'queued' })
 })
 
 test.for(['', 'with space', 'ä', 'x'.repeat(256)])('the key %j is refused', async (key) => {
