@@ -18,7 +18,7 @@ export function eventRoutes(app: FastifyInstance, context: GatewayContext): void
     handler: async (request, reply) => {
       const events = readEvents(request.headers, (request.body ?? new Uint8Array(0)) as Uint8Array)
       checkCount(events.length, maxBatch)
-      checkData(events, maxAsyncBodyBytes)
+      checkSizes(events, maxAsyncBodyBytes)
       const published = await publish(context.triggers, events)
       context.metrics.triggers.published(published)
       return reply.code(202).send(published)
@@ -36,15 +36,20 @@ export function checkCount(count: number, limit: number): void {
 }
 
 /** Each becomes the body of an invocation. */
-function checkData(events: readonly CloudEvent[], limit: number): void {
-  const index = events.findIndex(({ data }) => data.length > limit)
+function checkSizes(events: readonly CloudEvent[], limit: number): void {
+  const index = events.findIndex((each) => sizeOf(each) > limit)
   const event = events[index]
   if (event === undefined) return
   const { id } = event.attributes
   throw new PlatformError('payload-too-large', {
-    detail: `an event has at most ${limit} bytes of data (HEARTH_MAX_ASYNC_BODY_BYTES): ${JSON.stringify(id.slice(0, 80))} has ${event.data.length}`,
+    detail: `an event has at most ${limit} bytes (HEARTH_MAX_ASYNC_BODY_BYTES): ${JSON.stringify(id.slice(0, 80))} has ${sizeOf(event)}`,
     members: { limit, index },
   })
+}
+
+/** Attributes as they are written, and the data. */
+function sizeOf({ attributes, data }: CloudEvent): number {
+  return Object.entries(attributes).reduce((sum, pair) => sum + pair.join().length, data.length)
 }
 
 const EVENT_EXAMPLE = {

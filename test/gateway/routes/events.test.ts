@@ -78,6 +78,8 @@ test('an event with more data than an invocation may have is refused, and nothin
     limit: 100,
     index: 1,
   })
+  const long = JSON.stringify({ ...EVENT, subject: 'x'.repeat(100) })
+  expect(await publish(gateway, 'application/cloudevents+json', long)).toMatchObject({ status: 413, index: 0 })
   expect(gateway.lanes.added).toEqual([])
 })
 

@@ -66,6 +66,7 @@ describe('parseTriggerSpec', () => {
     ['concurrency', { kind: 'http', function: 'f', concurrency: 5 }],
     ['concurrency', { kind: 'amqp', function: 'f', concurrency: 0 }],
     ['path', { kind: 'events', function: 'f', path: '/a b' }],
+    ['path', { kind: 'events', function: 'f', path: '/'.padEnd(8193, 'x') }],
     ['enabled', { kind: 'events', function: 'f', enabled: 'maybe' }],
     ['filter.Type', { kind: 'events', function: 'f', filter: { Type: 'x' } }],
     ['retry', { kind: 'events', function: 'f', retry: 3 }],
