@@ -173,6 +173,7 @@ async function instantiate(files: FileSet): Promise<{ instance: GuestInstance; m
   const guest = new QuickJsGuest({
     manifest,
     modules,
+    plan: undefined,
     policy: 'reset',
     spec: { env: {}, memoryMiB: 64, instances: 'reset' },
     egress: { fetch: () => new Promise(() => {}) },

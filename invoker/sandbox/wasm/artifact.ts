@@ -13,13 +13,15 @@ export interface WasmManifest {
    */
   readonly world: 'function' | 'wasi-http' | 'command'
   readonly engine: 'quickjs' | 'starlingmonkey' | 'none'
-  /** Path of what jco generated (`instantiate` is its export); empty for `command` and QuickJS, which need none. */
+  /** Path of what jco generated (`instantiate` is its export); empty where it is not needed. */
   readonly glue: string
   /** Whether the glue is a script whose value has the exports (build/slim-glue.ts). Absent: an ES module. */
   readonly script?: boolean
+  /** Path of how the cores come together (component-plan.ts), where that takes the place of glue. */
+  readonly plan?: string
   /**
    * Names of core modules, and their paths in the artifact: those by which the glue asks for them, `main` alone for
-   * `command`, for QuickJS the parts of host/quickjs/link.ts.
+   * `command`, for QuickJS the parts of host/quickjs/link.ts, else those of the plan.
    */
   readonly cores: Readonly<Record<string, string>>
   /** Whether restoring memory and exported globals gives a fresh instance: verified for this engine version. */

@@ -91,8 +91,8 @@ class WasmDriver implements SandboxDriver {
       onEnded: () => this.#sandboxes.delete(channel),
     })
     this.#sandboxes.set(channel, sandbox)
+    // What is sent next arrives after this: whoever loads need not wait for the worker first.
     host.socket.send({ type: ControlType.create, flags: FrameFlag.none, channel: 0, call: channel })
-    await untilReady(sandbox, signal)
     return sandbox
   }
 
@@ -144,20 +144,5 @@ class WasmDriver implements SandboxDriver {
       if (!this.#sandboxes.has(this.#lastChannel)) return this.#lastChannel
     }
     throw new PlatformError('sandbox-unavailable', { detail: `at most ${MAX_CHANNEL} Wasm sandboxes at the same time` })
-  }
-}
-
-async function untilReady(sandbox: WasmSandbox, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await Promise.race([sandbox.ready, aborted.promise])
-  } catch (cause) {
-    await sandbox[Symbol.asyncDispose]()
-    signal.throwIfAborted()
-    throw new PlatformError('sandbox-unavailable', { detail: 'a Wasm worker did not start', cause })
-  } finally {
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -40,6 +40,8 @@ export class WasmSandbox implements Sandbox {
   readonly #ended = Promise.withResolvers<Termination>()
   #places: FailurePlaces | undefined
   #termination: Termination | undefined
+  /** Whether its worker runs. */
+  #started = false
 
   constructor(options: WasmSandboxOptions) {
     this.#options = options
@@ -52,11 +54,10 @@ export class WasmSandbox implements Sandbox {
       onViolation: (error) => this.#violated(error),
       clock: options.clock,
     })
-  }
-
-  /** Resolves when the worker runs; rejects when it ended before. */
-  get ready(): Promise<unknown> {
-    return this.#link.ready
+    this.#link.ready.then(
+      () => (this.#started = true),
+      () => {},
+    )
   }
 
   receive(frame: Frame): void {
@@ -68,11 +69,11 @@ export class WasmSandbox implements Sandbox {
     }
   }
 
-  /** It has ended by itself, or with the host. */
+  /** It has ended by itself, or with the host. Before its worker ran that is nothing that its code did. */
   end(termination: Termination): void {
     if (this.#termination !== undefined) return
     this.#termination = termination
-    this.#ended.resolve(termination)
+    this.#ended.resolve(this.#started ? termination : { cause: 'disposed' })
     this.#link.close()
     this.#egress[Symbol.dispose]()
     this.#options.onEnded()

@@ -25,7 +25,7 @@ declare namespace WebAssembly {
   /** JavaScript Promise Integration: a function that suspends the guest which calls it until its promise settles. */
   const Suspending: new (call: (...args: never[]) => unknown) => object
   /** An exported function whose guest may be suspended. */
-  function promising(exported: () => void): () => Promise<void>
+  function promising<P extends unknown[]>(exported: (...values: P) => unknown): (...values: P) => Promise<void>
   function compile(bytes: Uint8Array): Promise<Module>
   function validate(bytes: Uint8Array): boolean
 }

@@ -9,7 +9,7 @@ import type { EngineName, RuntimeName } from '#core/function'
 import { RUNTIME_DIR } from './prelude.ts'
 
 /** Counts up when this folder makes something else of the same input. */
-const BUILDER = 6
+const BUILDER = 7
 
 /** Names and versions, ending in a digest of runtimes/js, as in `hearth-wasm 1, esbuild 0.28.2, …, js 5f0c…`. */
 export async function toolchainOf(runtime: RuntimeName, engine: EngineName): Promise<string> {

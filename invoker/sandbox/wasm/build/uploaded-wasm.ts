@@ -2,6 +2,7 @@
 import type { Artifact } from './assemble.ts'
 import { assemble } from './assemble.ts'
 import { binaryKind } from './binary.ts'
+import { planOf } from './component-plan.ts'
 import { coreImports } from './wasm-imports.ts'
 import { Refusal, type BuildJob, type Report } from './job.ts'
 
@@ -58,8 +59,7 @@ async function buildComponent(bytes: Uint8Array, memoryMiB: number, report: Repo
   }
   return assemble({
     manifest: { world: 'wasi-http', engine: 'none', resettable: false, async: true, export: name },
-    glue,
-    cores,
+    ...(planOf(bytes) ?? { glue, cores }),
     memoryMiB,
   })
 }

@@ -171,6 +171,11 @@ export class Call {
     payload.write(text, 9, 'utf8')
     this.#logBytes += payload.length
     this.#send(FrameType.log, FrameFlag.none, payload)
+    this.flush()
+  }
+
+  /** What was given leaves the worker now, as far as its receiver has room. */
+  flush(): void {
     this.#options.socket.flush()
   }
 

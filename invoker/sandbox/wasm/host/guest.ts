@@ -29,7 +29,7 @@ export interface GuestInstance {
 }
 
 /** What a guest may use of its sandbox. */
-export interface GuestContext extends Pick<LoadMessage, 'manifest' | 'modules' | 'spec'> {
+export interface GuestContext extends Pick<LoadMessage, 'manifest' | 'modules' | 'plan' | 'spec'> {
   /** What the spec says, as far as the code allows it. */
   readonly policy: InstancePolicy
   /** The export of the glue's module; absent where there is none. */

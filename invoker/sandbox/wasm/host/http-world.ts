@@ -3,36 +3,47 @@ import { createWasi, type Wasi } from '../wasi/imports.ts'
 import type { Destination } from '../wasi/http-bodies.ts'
 import { IncomingRequest, ResponseOutparam } from '../wasi/http-messages.ts'
 import type { Call } from './call.ts'
+import { ComponentLinker, type LinkedComponent } from './component/link.ts'
 import { Cores } from './cores.ts'
 import type { Guest, GuestContext, GuestInstance } from './guest.ts'
 import { endOf, failureOf } from './thrown.ts'
 
+/** Of glue. */
 interface Handler {
-  handle(request: IncomingRequest, response: ResponseOutparam): Promise<void>
+  handle(request: object, response: object): Promise<void>
 }
 type ResponseResult = Parameters<typeof ResponseOutparam.set>[1]
 
 export class HttpGuest implements Guest {
   readonly #context: GuestContext
+  readonly #linker: ComponentLinker | undefined
 
   constructor(context: GuestContext) {
     this.#context = context
+    if (context.plan !== undefined) this.#linker = new ComponentLinker(context.plan, context.modules)
   }
 
-  async instantiate(): Promise<GuestInstance> {
-    const { manifest, modules, instantiate } = this.#context
+  instantiate(): GuestInstance | Promise<GuestInstance> {
     const instance = new HttpInstance(this.#context)
-    const exports = await instantiate!((name) => modules.get(name), instance.wasi.imports, instance.cores.instantiate)
-    instance.ready(exports[manifest.export] as Handler)
+    if (this.#linker === undefined) return this.#withGlue(instance)
+    instance.ready(this.#linker.link(instance.wasi.imports))
+    return instance
+  }
+
+  async #withGlue(instance: HttpInstance): Promise<GuestInstance> {
+    const { manifest, modules, instantiate } = this.#context
+    const cores = new Cores()
+    const exports = await instantiate!((name) => modules.get(name), instance.wasi.imports, cores.instantiate)
+    const handler = exports[manifest.export] as Handler
+    instance.ready({ cores, handle: (request, out) => handler.handle(request, out) })
     return instance
   }
 }
 
 class HttpInstance implements GuestInstance {
-  readonly cores = new Cores()
   readonly wasi: Wasi
   readonly #context: GuestContext
-  #handler: Handler | undefined
+  #linked: LinkedComponent | undefined
   #call: Call | undefined
   #broken = false
 
@@ -45,8 +56,8 @@ class HttpInstance implements GuestInstance {
     })
   }
 
-  ready(handler: Handler): void {
-    this.#handler = handler
+  ready(linked: LinkedComponent): void {
+    this.#linked = linked
   }
 
   async run(call: Call): Promise<void> {
@@ -54,7 +65,8 @@ class HttpInstance implements GuestInstance {
     // A guest that waits is stopped where it does; one that runs is not interrupted by this, nor would this run.
     call.onStop = () => this.abandon()
     try {
-      await this.#handler!.handle(this.#requestOf(call), new ResponseOutparam((result) => this.#respond(call, result)))
+      const out = new ResponseOutparam((result) => this.#respond(call, result))
+      await this.#linked!.handle(this.#requestOf(call), out)
       this.wasi.endLines()
       call.done()
     } catch (thrown) {
@@ -97,7 +109,13 @@ class HttpInstance implements GuestInstance {
     const response = result.val
     call.giveHead(response.statusCode(), response.headers().pairs())
     const destination: Destination = {
-      write: (bytes) => this.wasi.waits.until(call.giveChunk(bytes) ?? turn()),
+      write: (bytes) => {
+        const drained = call.giveChunk(bytes)
+        if (drained !== undefined) return this.wasi.waits.until(drained)
+        // What was written leaves the worker before the guest goes on.
+        call.flush()
+        return undefined
+      },
       end: () => call.giveEnd(),
     }
     response.sendBodyTo(destination)
@@ -106,17 +124,10 @@ class HttpInstance implements GuestInstance {
   #fail(call: Call, thrown: unknown): void {
     this.#broken = true
     if (call.cancelled) return call.stopped()
-    const memory = { bytes: this.cores.memoryBytes, limitMiB: this.#context.spec.memoryMiB }
+    const memory = { bytes: this.#linked!.cores.memoryBytes, limitMiB: this.#context.spec.memoryMiB }
     const failure = failureOf(thrown)
     const end = endOf(thrown, failure, memory)
     if (end === undefined) call.fail(failure)
     else call.end(end)
   }
-}
-
-/** What was written leaves the worker before the guest goes on. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

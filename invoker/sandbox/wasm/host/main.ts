@@ -9,6 +9,7 @@ import { type Frame, FrameError, FrameFlag, parseJson } from '#core/frames'
 import { FrameSocket } from '../../frame-socket.ts'
 import { ControlType } from '../control.ts'
 import { ModuleCache } from './modules.ts'
+import { practiceComponent } from './practice-component.ts'
 import { SpareWorkers } from './spares.ts'
 import { WorkerSandbox } from './worker-sandbox.ts'
 
@@ -18,6 +19,7 @@ const [workerPath = '', spareCount = '2', cacheBytes = '268435456'] = process.ar
 
 const modules = new ModuleCache(Number(cacheBytes))
 const spares = new SpareWorkers({ workerPath, count: Number(spareCount) })
+spares.practiseWith(practiceComponent())
 const sandboxes = new Map<number, WorkerSandbox>()
 
 const driver = new FrameSocket(new Socket({ fd: 3 }), {

@@ -1,6 +1,7 @@
 // What the host's main thread and its workers post to each other beside frames (which are posted as ArrayBuffers).
 import type { WasmLoadHead } from '../control.ts'
 import type { WasmManifest } from '../artifact.ts'
+import type { ComponentPlan } from '../component-plan.ts'
 
 /** To a generic worker: it is the sandbox of this channel from now on. */
 export interface AssignMessage {
@@ -13,8 +14,10 @@ export interface LoadMessage {
   readonly kind: 'load'
   readonly spec: WasmLoadHead['spec']
   readonly manifest: WasmManifest
-  /** Where the glue is; empty for commands. */
+  /** Where the glue is; empty where it is not needed. */
   readonly gluePath: string
+  /** In place of glue. */
+  readonly plan: ComponentPlan | undefined
   /** The glue compiled, when it is a script that a worker has run before. */
   readonly glueCode: Uint8Array | undefined
   /** By the names that the glue asks for. */

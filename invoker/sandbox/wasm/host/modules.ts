@@ -5,9 +5,11 @@ import { readFile } from 'node:fs/promises'
 import type { LocalFile } from '#core/artifact'
 
 import { FORMAT, MANIFEST_PATH, type WasmManifest } from '../artifact.ts'
+import type { ComponentPlan } from '../component-plan.ts'
 
 export interface LoadedArtifact {
   readonly manifest: WasmManifest
+  readonly plan: ComponentPlan | undefined
   readonly gluePath: string
   readonly glueCode: Uint8Array | undefined
   /** To be called with the glue compiled, which the next load is then given. */
@@ -15,17 +17,18 @@ export interface LoadedArtifact {
   readonly modules: ReadonlyMap<string, WebAssembly.Module>
 }
 
-interface CachedModule {
+interface Cached {
   readonly bytes: number
-  readonly module: Promise<WebAssembly.Module>
+  /** A module, or what a file of JSON says. */
+  readonly content: Promise<unknown>
 }
 
 const MAX_GLUE_CODE = 64
 
 export class ModuleCache {
   readonly #limitBytes: number
-  /** The least recently used first. */
-  readonly #modules = new Map<string, CachedModule>()
+  /** By the digest of the file. The least recently used first. */
+  readonly #cached = new Map<string, Cached>()
   #bytes = 0
   /** The same for all functions of an engine, and 0.4 MB each. By the digest of the glue. */
   readonly #glueCode = new Map<string, Uint8Array>()
@@ -42,16 +45,21 @@ export class ModuleCache {
       if (file === undefined) throw new Error(`the artifact has no file ${JSON.stringify(path)}`)
       return file
     }
-    const manifest = JSON.parse(await readFile(need(MANIFEST_PATH).localPath, 'utf8')) as WasmManifest
+    const manifest = (await this.#get(need(MANIFEST_PATH), parse)) as WasmManifest
     if (manifest.format !== FORMAT) {
       throw new Error('this artifact was built by another version of Hearth: deploy the function again')
     }
-    const modules = await Promise.all(
-      Object.entries(manifest.cores).map(async ([name, path]) => [name, await this.#get(need(path))] as const),
-    )
     const glue = manifest.glue === '' ? undefined : need(manifest.glue)
+    const reads = Object.entries(manifest.cores).map(
+      async ([name, path]) => [name, (await this.#get(need(path), compile)) as WebAssembly.Module] as const,
+    )
+    const [modules, plan] = await Promise.all([
+      Promise.all(reads),
+      manifest.plan === undefined ? undefined : this.#get(need(manifest.plan), parse),
+    ])
     return {
       manifest,
+      plan: plan as ComponentPlan | undefined,
       gluePath: glue?.localPath ?? '',
       glueCode: glue === undefined ? undefined : this.#glueCode.get(glue.digest),
       keepGlueCode: (code) => glue !== undefined && this.#keepGlueCode(glue.digest, code),
@@ -65,30 +73,38 @@ export class ModuleCache {
     if (this.#glueCode.size > MAX_GLUE_CODE && oldest !== undefined) this.#glueCode.delete(oldest)
   }
 
-  #get(file: LocalFile): Promise<WebAssembly.Module> {
-    const cached = this.#modules.get(file.digest)
+  #get(file: LocalFile, read: (bytes: Buffer) => unknown): Promise<unknown> {
+    const cached = this.#cached.get(file.digest)
     if (cached !== undefined) {
-      this.#modules.delete(file.digest)
-      this.#modules.set(file.digest, cached)
-      return cached.module
+      this.#cached.delete(file.digest)
+      this.#cached.set(file.digest, cached)
+      return cached.content
     }
-    const module = readFile(file.localPath).then((bytes) => WebAssembly.compile(bytes))
-    this.#modules.set(file.digest, { bytes: file.size, module })
+    const content = readFile(file.localPath).then(read)
+    this.#cached.set(file.digest, { bytes: file.size, content })
     this.#bytes += file.size
-    module.catch(() => this.#drop(file.digest))
+    content.catch(() => this.#drop(file.digest))
     this.#evict()
-    return module
+    return content
   }
 
   #evict(): void {
-    for (const digest of this.#modules.keys()) {
-      if (this.#bytes <= this.#limitBytes || this.#modules.size === 1) return
+    for (const digest of this.#cached.keys()) {
+      if (this.#bytes <= this.#limitBytes || this.#cached.size === 1) return
       this.#drop(digest)
     }
   }
 
   #drop(digest: string): void {
-    this.#bytes -= this.#modules.get(digest)?.bytes ?? 0
-    this.#modules.delete(digest)
+    this.#bytes -= this.#cached.get(digest)?.bytes ?? 0
+    this.#cached.delete(digest)
   }
+}
+
+function parse(bytes: Buffer): unknown {
+  return JSON.parse(bytes.toString())
+}
+
+function compile(bytes: Buffer): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(bytes)
 }

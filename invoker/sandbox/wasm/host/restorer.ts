@@ -1,6 +1,7 @@
 // Copies written blocks of a memory back from an image, and clears the map that says which they were. In WebAssembly,
 // because a call writes to some hundred places: from JavaScript each copy would cost as much as the bytes in it.
 import { WRITTEN } from '../artifact.ts'
+import { moduleOf, section, sized, text } from './assembler.ts'
 
 /** @param blocks in the map, rounded up to 8; @param bytes of the memory */
 export type Restore = (blocks: number, bytes: number) => void
@@ -73,14 +74,12 @@ const CODE = [
 
 const MEMORY_IMPORTS = ['memory', 'written', 'image'].map((name) => [...text(''), ...text(name), 2, 0, 0])
 
-const PREAMBLE = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
-const MODULE = Uint8Array.from([
-  ...PREAMBLE,
-  ...section(1, [1, 0x60, 2, I32, I32, 0]),
-  ...section(2, [MEMORY_IMPORTS.length, ...MEMORY_IMPORTS.flat()]),
-  ...section(3, [1, 0]),
-  ...section(7, [1, ...text('restore'), 0, 0]),
-  ...section(10, [1, ...sized([...LOCALS, ...CODE])]),
+const MODULE = moduleOf([
+  section(1, [1, 0x60, 2, I32, I32, 0]),
+  section(2, [MEMORY_IMPORTS.length, ...MEMORY_IMPORTS.flat()]),
+  section(3, [1, 0]),
+  section(7, [1, ...text('restore'), 0, 0]),
+  section(10, [1, ...sized([...LOCALS, ...CODE])]),
 ])
 
 let module: WebAssembly.Module | undefined
@@ -89,17 +88,4 @@ let module: WebAssembly.Module | undefined
 export function restorerOf(memories: RestoredMemories): Restore {
   module ??= new WebAssembly.Module(MODULE)
   return new WebAssembly.Instance(module, { '': memories }).exports.restore as Restore
-}
-
-function section(id: number, body: readonly number[]): number[] {
-  return [id, ...sized(body)]
-}
-
-/** With its length in front, in two bytes: LEB128 may be longer than it need be. */
-function sized(body: readonly number[]): number[] {
-  return [(body.length & 0x7f) | 0x80, body.length >>> 7, ...body]
-}
-
-function text(value: string): number[] {
-  return [value.length, ...new TextEncoder().encode(value)]
 }

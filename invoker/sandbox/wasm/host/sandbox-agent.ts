@@ -95,11 +95,12 @@ export class SandboxAgent implements Disposable {
   }
 
   async #guest(message: LoadMessage): Promise<Guest> {
-    const { manifest, modules, spec } = message
+    const { manifest, modules, plan, spec } = message
     const glue = (await this.#loadGlue(message)) as { instantiate: Instantiate } | undefined
     const context: GuestContext = {
       manifest,
       modules,
+      plan,
       spec,
       egress: this.#egress,
       instantiate: glue?.instantiate,

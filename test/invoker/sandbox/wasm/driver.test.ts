@@ -70,11 +70,40 @@ describe('load()', () => {
     expect(loaded).toMatchObject({ loaded: false, failure: { message: expect.stringContaining('component.js') } })
   })
 
+  it('asks for another deploy of what another version of Hearth has built', async () => {
+    const files = new Map(FINE)
+    const manifest = JSON.parse(Buffer.from(files.get('manifest.json')!).toString()) as { format: number }
+    files.set('manifest.json', Buffer.from(JSON.stringify({ ...manifest, format: manifest.format - 1 })))
+    const { loaded } = await workshop.load(files)
+    const message = 'this artifact was built by another version of Hearth: deploy the function again'
+    expect(loaded).toMatchObject({ loaded: false, failure: { message } })
+  })
+
   it('says what a guest throws while it is instantiated', async () => {
     const { loaded } = await workshop.load(
       handmade("export async function instantiate() { throw new Error('not today') }"),
     )
     expect(loaded).toMatchObject({ loaded: false, failure: { type: 'Error', message: 'not today' } })
+  })
+})
+
+describe('a component', () => {
+  const hello = new URL('../../../../functions/hello-wasm/main.wasm', import.meta.url)
+  /** A section of core types, with none in it. */
+  const CORE_TYPES = Uint8Array.of(3, 1, 0)
+
+  it.each([
+    ['without glue', new Uint8Array(0), false],
+    ['with the glue of jco when it is not put together as most are', CORE_TYPES, true],
+  ])('runs %s', async (_how, more, glued) => {
+    const files = await workshop.build('wasm', 'main.wasm', Buffer.concat([await readFile(hello), more]))
+    expect(files.has('component.js')).toBe(glued)
+    const served = await workshop.load(files)
+    expect(await served.call('/here')).toMatchObject({
+      outcome: { kind: 'responded', status: 200 },
+      text: 'Hello from WebAssembly! You asked for /here.\n',
+    })
+    await served.sandbox[Symbol.asyncDispose]()
   })
 })
 

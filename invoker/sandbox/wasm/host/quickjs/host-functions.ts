@@ -4,7 +4,7 @@ import { systemClock } from '#core/clock'
 import type { Redirect } from '../../control.ts'
 import type { Call } from '../call.ts'
 import type { Egress, EgressResponse } from '../guest.ts'
-import type { GuestMemory } from './guest-memory.ts'
+import type { GuestMemory } from '../guest-memory.ts'
 import type { Waitables } from './waitables.ts'
 import type { CoreImports } from './wasi-functions.ts'
 

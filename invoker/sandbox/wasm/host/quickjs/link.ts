@@ -2,7 +2,7 @@
 // with the memory (main), the engine, the types of our world (types), and two small ones that wit-component adds. The
 // same for all functions but main. Modules of another shape do not link, and the deploy fails (build/quickjs-parts.ts).
 import { Cores } from '../cores.ts'
-import { GuestMemory, type Realloc } from './guest-memory.ts'
+import { GuestMemory, type Realloc } from '../guest-memory.ts'
 import type { CoreFunction, CoreImports } from './wasi-functions.ts'
 
 export type PartName = 'main' | 'adapter' | 'engine' | 'types' | 'table' | 'start'

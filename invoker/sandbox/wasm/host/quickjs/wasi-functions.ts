@@ -4,7 +4,7 @@ import { systemClock } from '#core/clock'
 
 import { GuestExit } from '../../wasi/cli.ts'
 import { createLineWriter } from '../../wasi/lines.ts'
-import type { GuestMemory } from './guest-memory.ts'
+import type { GuestMemory } from '../guest-memory.ts'
 
 export type CoreFunction = (...values: never[]) => unknown
 /** By the names of interfaces without versions. */

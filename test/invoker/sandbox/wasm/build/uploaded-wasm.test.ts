@@ -49,6 +49,13 @@ describe('createWasmBuilder(), wasm', () => {
     expect(toolchain).not.toContain('esbuild')
   })
 
+  it('reads from a component how it comes together, so that it needs no glue', async () => {
+    const { artifact } = await buildQuietly(builder, draftOf(await uploadOf('functions/hello-wasm'), SPEC))
+    const manifest = manifestOf(artifact)
+    expect(manifest).toMatchObject({ glue: '', plan: 'plan.json' })
+    expect([...artifact.keys()].filter((path) => !path.startsWith('cores/'))).toEqual(['plan.json', 'manifest.json'])
+  })
+
   it('takes a preview-1 command as it is, but for its limits', async () => {
     const { artifact } = await buildQuietly(builder, draftOf({ 'main.wasm': await parse(COMMAND) }, SPEC))
     const manifest = manifestOf(artifact)

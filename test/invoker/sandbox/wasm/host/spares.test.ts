@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -13,8 +13,11 @@ import type { FrameSocket } from '#invoker/sandbox/frame-socket'
 import { createWasmBuilder } from '#invoker/sandbox/wasm/build/builder'
 import { EgressGate } from '#invoker/sandbox/wasm/egress'
 import { bundleHost } from '#invoker/sandbox/wasm/host-bundle'
+import { Call } from '#invoker/sandbox/wasm/host/call'
+import { HttpGuest } from '#invoker/sandbox/wasm/host/http-world'
 import type { LoadMessage } from '#invoker/sandbox/wasm/host/messages'
 import { ModuleCache } from '#invoker/sandbox/wasm/host/modules'
+import { practiceComponent } from '#invoker/sandbox/wasm/host/practice-component'
 import { SpareWorkers } from '#invoker/sandbox/wasm/host/spares'
 import { WorkerSandbox } from '#invoker/sandbox/wasm/host/worker-sandbox'
 import { WasmSandbox } from '#invoker/sandbox/wasm/sandbox'
@@ -111,6 +114,18 @@ describe('a spare worker', () => {
     await served.sandbox[Symbol.asyncDispose]()
   })
 
+  it('that has practised with a component serves functions of either kind', async () => {
+    await using spares = new SpareWorkers({ workerPath, count: 2 })
+    spares.practiseWith(practiceComponent())
+    await expect.poll(() => spares.practised).toBe(2)
+    const hello = await readFile(new URL('../../../../../functions/hello-wasm/main.wasm', import.meta.url))
+    const component = await sandboxIn(spares, await workshop.build('wasm', 'main.wasm', hello))
+    expect((await component.call('/here')).text).toContain('/here')
+    const js = await sandboxIn(spares, await workshop.build('js', 'index.js', MARKS))
+    expect(JSON.parse((await js.call('/')).text)).toEqual({ calls: 1 })
+    for (const { sandbox } of [component, js]) await sandbox[Symbol.asyncDispose]()
+  })
+
   it('that is taken while it practises serves its function all the same', async () => {
     const marks = await workshop.build('js', 'index.js', MARKS)
     await using spares = new SpareWorkers({ workerPath, count: 1 })
@@ -144,6 +159,35 @@ describe('a spare worker', () => {
     await served.sandbox[Symbol.asyncDispose]()
   })
 })
+
+describe('the component to practise with', () => {
+  it('answers in a new instance for each call', async () => {
+    const { kind: _, ...load } = practiceComponent()
+    const guest = new HttpGuest({ ...load, policy: 'fresh', instantiate: undefined, egress: { fetch: async () => '' } })
+    for (let call = 1; call <= 2; call++) expect(await answerOf(guest)).toEqual(['200 practice: practice', 'practice'])
+  })
+})
+
+/** The head and the body of what a guest answers, in a new instance. */
+async function answerOf(guest: HttpGuest): Promise<string[]> {
+  const instance = await guest.instantiate()
+  const parts: string[] = []
+  const socket = {
+    flush() {},
+    send(_frame: unknown, payload: Uint8Array = new Uint8Array(), head = '') {
+      const { status, headers = [] } = JSON.parse(head || '{}') as { status?: number; headers?: string[][] }
+      const text = status === undefined ? Buffer.from(payload).toString() : `${status} ${headers[0]?.join(': ')}`
+      if (text !== '') parts.push(text)
+    },
+  } as unknown as FrameSocket
+  const head = { id: 'inv_1', method: 'GET', target: '/', origin: 'http://host', headers: [], attempt: 1, deadline: 0 }
+  const over = Promise.withResolvers<void>()
+  const call = new Call({ socket, channel, number: 1, head, onOver: over.resolve })
+  call.body.push(new Uint8Array(), true)
+  await instance.run(call)
+  await over.promise
+  return parts
+}
 
 describe('the function to practise with', () => {
   it('is built when it is asked for, and once', async () => {

@@ -1,8 +1,8 @@
-// The linear memory of a QuickJS guest as the canonical ABI of the component model sees it: texts, lists and numbers,
-// read and written. Every write is noted in the guest's map of written blocks, as the guest's own are
+// The linear memory of a guest as the canonical ABI of the component model sees it: texts, lists and numbers,
+// read and written. Every write is noted in the map of written blocks of a guest that has one, as the guest's own are
 // (build/written-map.ts): what was not noted would survive a restore. Does not know what the values mean.
-import { WRITTEN } from '../../artifact.ts'
-import type { CoreMemory } from '../cores.ts'
+import { WRITTEN } from '../artifact.ts'
+import type { CoreMemory } from './cores.ts'
 
 export type Headers = readonly (readonly [string, string])[]
 
@@ -58,6 +58,18 @@ export class GuestMemory {
     return pairs
   }
 
+  /** To read so many bytes at `at` from, before the guest runs again. */
+  toRead(at: number, size: number): DataView {
+    this.#checked(at, size)
+    return this.#view
+  }
+
+  /** To write so many bytes at `at`. */
+  toWrite(at: number, size: number): DataView {
+    this.#room(at, size)
+    return this.#view
+  }
+
   setU8(at: number, value: number): void {
     this.#room(at, 1)
     this.#view.setUint8(at >>> 0, value)
@@ -88,7 +100,7 @@ export class GuestMemory {
   /** @returns its address; its length in bytes is `length` */
   allocateText(text: string): number {
     const size = text.length === 0 ? 0 : Buffer.byteLength(text)
-    const at = this.#allocate(1, size)
+    const at = this.allocate(1, size)
     if (size > text.length) this.#bytes.write(text, at, size, 'utf8')
     else if (size > SHORT_TEXT) this.#bytes.write(text, at, size, 'latin1')
     else for (let index = 0; index < size; index++) this.#bytes[at + index] = text.charCodeAt(index)
@@ -98,7 +110,7 @@ export class GuestMemory {
 
   /** @returns its address; its length is `length` */
   allocateBytes(bytes: Uint8Array): number {
-    const at = this.#allocate(1, bytes.length)
+    const at = this.allocate(1, bytes.length)
     if (bytes.length > 0) this.#bytes.set(bytes, at)
     this.length = bytes.length
     return at
@@ -106,7 +118,7 @@ export class GuestMemory {
 
   /** @returns its address; its length is `length` */
   allocatePairs(pairs: Headers): number {
-    const at = this.#allocate(WORD, pairs.length * PAIR_BYTES)
+    const at = this.allocate(WORD, pairs.length * PAIR_BYTES)
     let item = at
     for (const [name, value] of pairs) {
       this.setSlice(item, this.allocateText(name))
@@ -117,7 +129,8 @@ export class GuestMemory {
     return at
   }
 
-  #allocate(align: number, size: number): number {
+  /** @returns the address of so many bytes, which are noted as written */
+  allocate(align: number, size: number): number {
     // Nobody reads what is empty, or gives it back.
     if (size === 0) return align
     const at = this.#realloc(0, 0, align, size) >>> 0

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { WRITTEN } from '#invoker/sandbox/wasm/artifact'
-import { GuestMemory } from '#invoker/sandbox/wasm/host/quickjs/guest-memory'
+import { GuestMemory } from '#invoker/sandbox/wasm/host/guest-memory'
 
 const PAGE = 65_536
 
