@@ -160,6 +160,6 @@ function tokenHint(): string {
 
 function exitFor({ status, code }: Problem): ExitCode {
   if (status === 401) return EXIT.unreachable
-  if (code === 'invalid-name' || code === 'invalid-spec') return EXIT.usage
+  if (code === 'invalid-name' || code === 'invalid-spec' || code === 'invalid-trigger') return EXIT.usage
   return status === 404 ? EXIT.notFound : EXIT.failed
 }
