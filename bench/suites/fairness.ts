@@ -16,8 +16,8 @@ const CODE = `export default { fetch: async () => { await new Promise((resolve) 
 const SPEC = { runtime: 'js', instances: 'warm', concurrency: '16' }
 /** Of the first function, over all processes. */
 const CAP = 40
-/** Enough for the cap: how many sandboxes its calls are worth is not what is measured. */
-const GREEDY = { ...SPEC, asyncConcurrency: String(CAP), minSandboxes: '3', maxSandboxes: '3' }
+/** Enough for the cap. */
+const GREEDY = { ...SPEC, asyncConcurrency: String(CAP), maxSandboxes: '3' }
 const MODEST = { ...SPEC, maxSandboxes: '1' }
 const BATCH = Array.from({ length: BACKLOG }, () => '{}').join('\n')
 const PAGE = 500

@@ -18,9 +18,16 @@ export interface Backlog {
   readonly starts: number
   /** Starts that do not slow each other. */
   readonly processors: number
+  /** For how long there have always been calls that wait, ms: what comes is more than the warm slots serve. */
+  readonly busyForMs: number
   /** With a latency objective: in what time the rest is to be served once new sandboxes are there. */
   readonly withinMs: number | undefined
 }
+
+/** A line that did not get empty for so many starts, for each sandbox that there is, is no burst. */
+const PATIENCE = 2
+/** Calls that are shorter mostly compute: more sandboxes than processors would not make them faster. */
+const COMPUTING_MS = 5
 
 /** A start is worth it when calls are over earlier by this share of what it takes: it takes processor from them, too. */
 const LEAST_GAIN = 0.5
@@ -33,6 +40,9 @@ const LEAST_GAIN = 0.5
  *
  * E.g. 32 calls wait, a start takes 150 ms, 2 processors: of 1 ms one serves all of them in 32 ms, so there is 1; of 50 ms
  * there are 3 (a fourth would save 59 ms for a start of 300); of 1 s 13 to begin with, and the others when these are up.
+ *
+ * What is not a burst but comes on and on, such as the backlog of a lane, of which only a few calls wait here at a time, gets
+ * one sandbox after the other, each later than the one before.
  */
 export function worthStarting(backlog: Backlog): boolean {
   const { waiting, warmSlots, startingSlots, slots, serviceMs, startMs, starts, processors, withinMs } = backlog
@@ -42,12 +52,23 @@ export function worthStarting(backlog: Backlog): boolean {
   if (there === 0) return true
   if (serviceMs === undefined) return false
   const costMs = startMs * Math.max(1, (starts + 1) / processors)
+  if (isTooMuch(backlog, serviceMs, costMs)) return true
   const restMs = waiting * serviceMs - warmSlots * costMs
   if (restMs <= 0) return false
   if (serviceMs >= costMs) return restMs > startingSlots * serviceMs
   if (withinMs !== undefined) return restMs > startingSlots * Math.max(withinMs, serviceMs)
   const gainMs = ((waiting * serviceMs) / there - costMs) * (slots / (there + slots))
   return gainMs >= LEAST_GAIN * costMs
+}
+
+function isTooMuch(
+  { busyForMs, warmSlots, startingSlots, slots, processors }: Backlog,
+  serviceMs: number,
+  costMs: number,
+): boolean {
+  const sandboxes = warmSlots / slots
+  if (startingSlots > 0 || (serviceMs < COMPUTING_MS && sandboxes >= processors)) return false
+  return busyForMs >= PATIENCE * costMs * sandboxes
 }
 
 /** Whether the calls that wait are worth one more sandbox: one that sleeps, by how deep, or a new one. */

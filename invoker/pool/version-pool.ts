@@ -237,9 +237,9 @@ export class VersionPool implements Hungry, OwnedVersion, StartingHome, Home {
   #worth(): Worth {
     const { clock, starter, starts, processors } = this.#house
     const { spec } = this.version
-    const { length: waiting } = this.#line
+    const { length: waiting, busySince } = this.#line
     const machine = { starts, processors }
-    const facts = { waiting, oldest: this.#leases.first, slots: starter.slotsOf(spec), spec, ...machine }
+    const facts = { waiting, busySince, oldest: this.#leases.first, slots: starter.slotsOf(spec), spec, ...machine }
     return worthNow(this.#members, this.#tempo, facts, clock.monotonic())
   }
 

@@ -25,6 +25,8 @@ export interface WaitLimits {
 
 /** Even who may not wait at all is given the moment in which a start begins. */
 const MIN_CHECK_MS = 5
+/** In which those who are served are followed by others when there are always more. */
+const MOMENT_MS = 10
 
 export class WaitingLine<T> {
   readonly #clock: Clock
@@ -34,6 +36,8 @@ export class WaitingLine<T> {
   readonly #waiters = new Set<Waiter<T>>()
 
   #newest: Waiter<T> | undefined
+  #busySince = Infinity
+  #emptySince = -Infinity
 
   constructor(clock: Clock, limits: WaitLimits, prospects: Prospects) {
     this.#clock = clock
@@ -51,6 +55,11 @@ export class WaitingLine<T> {
     return first?.since ?? Infinity
   }
 
+  /** Since when there have always been calls in it, but for moments; Infinity when there are none. Monotonic ms. */
+  get busySince(): number {
+    return this.#waiters.size === 0 ? Infinity : this.#busySince
+  }
+
   /**
    * Joins the line.
    * @throws PlatformError `queue-full`, `wait-timed-out`; the signal's reason when it aborts
@@ -59,6 +68,7 @@ export class WaitingLine<T> {
     if (signal.aborted) throw signal.reason
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const waiter = { since: this.#clock.monotonic(), resolve, reject }
+    if (this.#waiters.size === 0 && waiter.since - this.#emptySince > MOMENT_MS) this.#busySince = waiter.since
     this.#waiters.add(waiter)
     this.#newest = waiter
     const cancel = (): void => this.#turnAway(waiter, signal.reason)
@@ -91,7 +101,9 @@ export class WaitingLine<T> {
 
   /** Out of the line before the rejection: nobody may be served who is no longer there to take it. */
   #turnAway(waiter: Waiter<T>, reason: unknown): void {
-    if (this.#waiters.delete(waiter)) waiter.reject(reason)
+    if (!this.#waiters.delete(waiter)) return
+    this.#left()
+    waiter.reject(reason)
   }
 
   /** Serves the first in line; `since` is when it came. */
@@ -99,13 +111,19 @@ export class WaitingLine<T> {
     const [first] = this.#waiters
     if (first === undefined) return
     this.#waiters.delete(first)
+    this.#left()
     first.resolve(answer(first.since))
+  }
+
+  #left(): void {
+    if (this.#waiters.size === 0) this.#emptySince = this.#clock.monotonic()
   }
 
   /** Turns everybody away. */
   refuse(error: PlatformError): void {
     for (const waiter of this.#waiters) waiter.reject(error)
     this.#waiters.clear()
+    this.#left()
   }
 }
 

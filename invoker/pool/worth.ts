@@ -8,6 +8,8 @@ import type { Running, Tempo } from './tempo.ts'
 
 interface Backed {
   readonly waiting: number
+  /** Since when there have always been some; Infinity when there are none. */
+  readonly busySince: number
   /** The oldest call that runs; undefined when none does. */
   readonly oldest: Running | undefined
   /** Of one sandbox. */
@@ -19,7 +21,7 @@ interface Backed {
 }
 
 export function worthNow(own: readonly Placeable[], tempo: Tempo, backed: Backed, now: number): Worth {
-  const { waiting, oldest, slots, spec, starts, processors } = backed
+  const { waiting, busySince, oldest, slots, spec, starts, processors } = backed
   const worth = worthOf({
     waiting,
     warmSlots: slotsIn(own, 'idle', 'busy'),
@@ -30,6 +32,7 @@ export function worthNow(own: readonly Placeable[], tempo: Tempo, backed: Backed
     startMs: tempo.startMs + tempo.settlingMs,
     starts,
     processors,
+    busyForMs: Math.max(0, now - busySince),
     wakeMs: { paused: tempo.wakeMs('paused'), hibernated: tempo.wakeMs('hibernated') },
     withinMs: backlogMs(spec.targetLatencyMs, tempo.startMs),
   })

@@ -13,6 +13,7 @@ describe('worthOf()', () => {
     startMs: 150,
     starts: 0,
     processors: 2,
+    busyForMs: 0,
     withinMs: undefined,
     wakeMs: { paused: 1, hibernated: 30 },
   }
@@ -46,9 +47,11 @@ describe('worthStarting()', () => {
     startMs: 150,
     starts: 0,
     processors: 2,
+    busyForMs: 0,
     withinMs: undefined,
   }
   const long = { serviceMs: 1000 }
+  const lane = { waiting: 1, slots: 16, warmSlots: 16, serviceMs: 50 }
 
   // Those of 1, 10 and 50 ms and of 1 s are the worked example of docs/scaling.md.
   test.each([
@@ -72,6 +75,12 @@ describe('worthStarting()', () => {
     ['nothing for the little that the warm ones leave', { warmSlots: 4, serviceMs: 25 }, 0],
     ['one when nothing is known of the calls', { serviceMs: undefined }, 1],
     ['no second one while nothing is known of the calls', { serviceMs: undefined, startingSlots: 1 }, 0],
+    ['one more when one call after the other waits, of a lane', { ...lane, busyForMs: 300 }, 1],
+    ['none so early', { ...lane, busyForMs: 299 }, 0],
+    ['the third later than the second', { ...lane, warmSlots: 32, busyForMs: 599 }, 0],
+    ['and when its time has come', { ...lane, warmSlots: 32, busyForMs: 600 }, 1],
+    ['one on another processor for calls that compute', { ...lane, serviceMs: 1, busyForMs: 300 }, 1],
+    ['no more than processors for calls that compute', { ...lane, serviceMs: 1, warmSlots: 32, busyForMs: 9000 }, 0],
     ['more when an objective leaves less time', { serviceMs: 50, withinMs: 100 }, 16],
   ])('starts %s', (_, given, expected) => {
     const from = { ...backlog, ...given }
