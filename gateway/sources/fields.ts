@@ -119,7 +119,13 @@ function parseField(field: SourceField, value: unknown, name: string): unknown {
 function parseUrl(field: SourceField & { type: 'url' }, value: unknown, name: string): string {
   if (value === field.default) return field.default
   const protocols = field.protocols.map((protocol) => `${protocol}:`)
-  if (typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value
+  if (typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol)) {
+    // There it would be shown.
+    const secret = [...new URL(value).searchParams.keys()].find((key) => /pass|secret|token|credential/i.test(key))
+    if (secret !== undefined)
+      throw invalidField(name, 'with its password before the host, where it is not shown', secret)
+    return value
+  }
   // It may have a password in it.
   const shown = typeof value === 'string' && URL.canParse(value) ? `one of ${new URL(value).protocol}` : undefined
   throw invalidField(name, `a URL of ${field.protocols.map((protocol) => `${protocol}:`).join(', ')}`, shown)

@@ -165,11 +165,20 @@ function revealed(fields: SourceFields, input: Input, kept: Input): Input {
 
 function reveal(field: SourceField | undefined, value: unknown, kept: unknown): unknown {
   if (field?.type === 'url') {
-    return withPassword(value, (password) => (password === HIDDEN ? String(known(passwordOf(kept))) : password))
+    return withPassword(value, (password) => (password === HIDDEN ? passwordFor(String(value), kept) : password))
   }
   if (field === undefined || !isSecret(field)) return value
   if (!Array.isArray(value)) return value === HIDDEN ? known(kept) : value
   return value.map((item: unknown, index) => (item === HIDDEN ? known((kept as unknown[] | undefined)?.[index]) : item))
+}
+
+/** A password that is not shown does not go to another server either. */
+function passwordFor(url: string, kept: unknown): string {
+  const password = known(passwordOf(kept)) as string
+  const [now, before] = [new URL(url), new URL(String(kept))]
+  // A parameter may be another host.
+  if (now.host === before.host && now.search === before.search) return password
+  throw invalidField('source', `with the password where it was ${HIDDEN}, for the server is another one`, HIDDEN)
 }
 
 function known(kept: unknown): unknown {

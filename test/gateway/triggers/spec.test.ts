@@ -117,6 +117,22 @@ describe('secrets', () => {
     })
   })
 
+  it('do not go to another server', () => {
+    const source = { ...GIVEN, url: 'amqp://ada:***@host/other' }
+    expect(parse({ kind: 'amqp', function: 'f', source }, spec).source.url).toBe('amqp://ada:l%40vely@host/other')
+    for (const url of ['amqp://ada:***@other/v', 'amqp://ada:***@host:1/v', 'amqp://ada:***@host/v?host=other']) {
+      const moved = { kind: 'amqp', function: 'f', source: { ...GIVEN, url } }
+      expect(thrownBy(() => parse(moved, spec))).toMatchObject({ code: 'invalid-trigger' })
+    }
+  })
+
+  it('are not taken in the query of a URL, where they would be shown', () => {
+    const source = { url: 'amqp://host/v?password=lovely' }
+    const error = thrownBy(() => parse({ kind: 'amqp', function: 'f', source }))
+    expect(error).toMatchObject({ code: 'invalid-trigger', members: { field: 'source.url' } })
+    expect(error.message).not.toContain('lovely')
+  })
+
   it.each([{ token: '***' }, { keys: ['***'] }, { url: 'amqp://ada:***@host' }])(
     'cannot be kept where there are none: %j',
     (source) => {
