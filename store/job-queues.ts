@@ -19,9 +19,13 @@ export class RedisJobQueues implements JobQueues, AsyncDisposable {
   }
 
   async add(name: string, { id, name: jobName, data }: { id: string; name: string; data: unknown }): Promise<void> {
+    const queue = this.#opened(name)
     try {
-      await this.#opened(name).add(jobName, data, { jobId: id })
+      await queue.add(jobName, data, { jobId: id })
     } catch (error) {
+      // One that was opened while Redis was away never works again: it waits for the same failed start each time.
+      if (this.#open.get(name) === queue) this.#open.delete(name)
+      close(queue)
       throw storeError(error)
     }
   }
@@ -37,7 +41,7 @@ export class RedisJobQueues implements JobQueues, AsyncDisposable {
     const [oldest] = this.#open
     if (oldest !== undefined && this.#open.size >= MAX_OPEN) {
       this.#open.delete(oldest[0])
-      void oldest[1].close()
+      close(oldest[1])
     }
     const queue = new Queue(name, { connection: this.#redis, skipMetasUpdate: true })
     // It repeats the errors of the connection, and without a listener the repetition would end the process.
@@ -45,4 +49,9 @@ export class RedisJobQueues implements JobQueues, AsyncDisposable {
     this.#open.set(name, queue)
     return queue
   }
+}
+
+/** The connection stays; what fails with it, as when Redis is away, holds nothing. */
+function close(queue: Queue): void {
+  queue.close().catch(() => {})
 }

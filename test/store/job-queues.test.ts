@@ -33,3 +33,24 @@ test('a BullMQ worker gets what was put into its queue, once', async () => {
   await queues[Symbol.asyncDispose]()
   await disconnect(connection)
 })
+
+test('a queue that was opened just when the connection was lost gets its jobs when it is back', async () => {
+  await using redis = await startTestRedis()
+  const connection = await connect(redis.url, 'shared', STORE_DEFAULTS, systemClock)
+  const queues = new RedisJobQueues(connection)
+  const job = { id: 'first', name: 'told', data: {} }
+  await connection.client('PAUSE', 300, 'ALL')
+  const lost = expect(queues.add('mails', job)).rejects.toMatchObject({ code: 'store-unavailable' })
+  await new Promise((resolve) => setImmediate(resolve))
+  connection.disconnect(true)
+  await lost
+  const again = () =>
+    queues.add('mails', job).then(
+      () => true,
+      () => false,
+    )
+  await expect.poll(again, { timeout: 20_000, interval: 50 }).toBe(true)
+  expect(await connection.llen('bull:mails:wait')).toBe(1)
+  await queues[Symbol.asyncDispose]()
+  await disconnect(connection)
+})
