@@ -35,10 +35,11 @@ export class TriggerMetrics {
     registerGauges(served, registers)
   }
 
-  published({ accepted, deliveries, unmatched }: Published): void {
+  published({ accepted, deliveries, unmatched, refused }: Published): void {
     this.#published.inc({ outcome: 'accepted' }, accepted)
     this.#published.inc({ outcome: 'delivered' }, deliveries)
     this.#published.inc({ outcome: 'unmatched' }, unmatched)
+    this.#published.inc({ outcome: 'refused' }, refused)
   }
 }
 

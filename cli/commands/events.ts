@@ -39,14 +39,17 @@ export const events: Command = {
     const request = file === undefined ? await fromOptions(values, terminal) : await fromFile(file, terminal)
     const client = await connect(terminal)
     const response = await client.call('/v1/events', { method: 'POST', ...request })
-    const published = (await response.json()) as { accepted: number; deliveries: number; unmatched: number }
-    const { accepted, deliveries, unmatched } = published
+    const published = (await response.json()) as Readonly<
+      Record<'accepted' | 'deliveries' | 'unmatched' | 'refused', number>
+    >
+    const { accepted, deliveries, unmatched, refused } = published
     if (values.json === true) printJson(terminal, published)
     else {
       const unwanted = unmatched === 0 ? '' : `; ${unmatched} matched no trigger`
+      const lost = refused === 0 ? '' : `; ${refused} for triggers whose function is not there`
       const mark = terminal.outColors.green('✓')
       terminal.out(
-        `${mark} ${accepted} accepted, ${deliveries} ${deliveries === 1 ? 'delivery' : 'deliveries'}${unwanted}\n`,
+        `${mark} ${accepted} accepted, ${deliveries} ${deliveries === 1 ? 'delivery' : 'deliveries'}${unwanted}${lost}\n`,
       )
     }
     return EXIT.ok

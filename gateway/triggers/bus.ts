@@ -1,4 +1,5 @@
 // The event bus: every event goes to all triggers of kind `events` whose filter it matches.
+import { PlatformError } from '#core/errors'
 import type { CloudEvent } from '#core/event'
 
 import { keyOf } from '../sources/http/message.ts'
@@ -10,6 +11,8 @@ export interface Published {
   readonly deliveries: number
   /** Events that no trigger wanted. */
   readonly unmatched: number
+  /** Over all triggers: wanted, and not delivered, for the function of the trigger is not there. Its status says so. */
+  readonly refused: number
 }
 
 /**
@@ -23,17 +26,20 @@ export async function publish(triggers: Triggers, events: readonly CloudEvent[])
     const received = { event, key: keyOf(event.attributes) }
     return Promise.allSettled(served.map((trigger) => trigger.accept(received)))
   })
-  let [deliveries, unmatched] = [0, 0]
+  let [deliveries, unmatched, refused] = [0, 0, 0]
   for (const outcomes of await Promise.all(accepting)) {
-    const wanted = outcomes.filter(isWanted).length
-    deliveries += wanted
-    if (wanted === 0) unmatched += 1
+    const fates = outcomes.map(fateOf)
+    deliveries += fates.filter((fate) => fate === 'delivered').length
+    refused += fates.filter((fate) => fate === 'refused').length
+    if (fates.every((fate) => fate === 'unwanted')) unmatched += 1
   }
-  return { accepted: events.length, deliveries, unmatched }
+  return { accepted: events.length, deliveries, unmatched, refused }
 }
 
-/** @throws why it was not accepted */
-function isWanted(outcome: PromiseSettledResult<boolean>): boolean {
-  if (outcome.status === 'rejected') throw outcome.reason
-  return outcome.value
+/** @throws why it was not accepted, unless sending it again would not help: one such trigger must not stop the others */
+function fateOf(outcome: PromiseSettledResult<boolean>): 'delivered' | 'unwanted' | 'refused' {
+  if (outcome.status === 'fulfilled') return outcome.value ? 'delivered' : 'unwanted'
+  const { reason } = outcome
+  if (reason instanceof PlatformError && reason.code === 'function-not-found') return 'refused'
+  throw reason
 }

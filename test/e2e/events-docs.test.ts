@@ -32,7 +32,7 @@ const PAGES: readonly Page[] = [
   },
   { path: 'docs/triggers/schedule.md', outputs: [/tick calls hello-js[^]*hello-js@1 +tick +\w+[^]*removed tick/] },
   { path: 'docs/triggers/http.md', outputs: [/\/hooks\/repo\n\{"accepted":1\}\{.*"code":"invalid-signature"/] },
-  { path: 'docs/triggers/events.md', outputs: [/\{"accepted":3,"deliveries":3,"unmatched":1\}$/] },
+  { path: 'docs/triggers/events.md', outputs: [/\{"accepted":3,"deliveries":3,"unmatched":1,"refused":0\}$/] },
 ]
 
 describe('the pages about events', () => {

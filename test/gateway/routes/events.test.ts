@@ -31,6 +31,7 @@ test('events in every mode reach the triggers that want them', async () => {
     accepted: 1,
     deliveries: 1,
     unmatched: 0,
+    refused: 0,
   })
   const big = { ...EVENT, id: '2', data: { total: 50 } }
   expect(await publish(gateway, 'application/cloudevents-batch+json', JSON.stringify([big, EVENT]))).toMatchObject({
@@ -99,5 +100,6 @@ test('an event that nobody wants is accepted and counted', async () => {
     accepted: 1,
     deliveries: 0,
     unmatched: 1,
+    refused: 0,
   })
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { CloudEvent } from '#core/event'
-import { parseTriggerName } from '#core/ids'
+import { parseFunctionName, parseTriggerName } from '#core/ids'
 import { eventsSource } from '#gateway/sources/events/source'
 import { publish } from '#gateway/triggers/bus'
 import { Triggers } from '#gateway/triggers/triggers'
@@ -105,10 +105,22 @@ describe('the bus', () => {
     await using triggers = open(desk, new HandSource())
     await triggers.start()
     const events = [eventOf('1', 'order.paid'), eventOf('2', 'order.made')]
-    expect(await publish(triggers, events)).toEqual({ accepted: 2, deliveries: 3, unmatched: 0 })
-    expect(await publish(triggers, events)).toEqual({ accepted: 2, deliveries: 3, unmatched: 0 })
+    expect(await publish(triggers, events)).toEqual({ accepted: 2, deliveries: 3, unmatched: 0, refused: 0 })
+    expect(await publish(triggers, events)).toEqual({ accepted: 2, deliveries: 3, unmatched: 0, refused: 0 })
     const causes = desk.lanes.added.map(({ cause }) => `${cause.trigger} ${cause.events?.join()}`)
     expect(causes.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['all 1', 'all 2', 'paid 1'])
+  })
+
+  it('goes on without a trigger whose function is not there', async () => {
+    const desk = await Desk.open()
+    const { spec } = triggerOf({ concurrency: 0 })
+    await desk.triggers.put(parseTriggerName('fine'), spec, 0)
+    await desk.triggers.put(parseTriggerName('orphan'), { ...spec, function: parseFunctionName('gone') }, 0)
+    await using triggers = open(desk, new HandSource())
+    await triggers.start()
+    const published = await publish(triggers, [eventOf('1', 'x')])
+    expect(published).toEqual({ accepted: 1, deliveries: 1, unmatched: 0, refused: 1 })
+    expect(desk.lanes.added).toHaveLength(1)
   })
 
   it('fails as a whole when one trigger cannot take it, and says how many nobody wanted', async () => {
@@ -117,7 +129,12 @@ describe('the bus', () => {
     await desk.triggers.put(parseTriggerName('x'), spec, 0)
     await using triggers = open(desk, new HandSource())
     await triggers.start()
-    expect(await publish(triggers, [received('1').event])).toEqual({ accepted: 1, deliveries: 0, unmatched: 1 })
+    expect(await publish(triggers, [received('1').event])).toEqual({
+      accepted: 1,
+      deliveries: 0,
+      unmatched: 1,
+      refused: 0,
+    })
     desk.lanes.down = new Error('away')
     await expect(publish(triggers, [eventOf('2', 'x')])).rejects.toThrow(
       expect.objectContaining({ code: 'store-unavailable' }),
