@@ -63,7 +63,7 @@ function isProgram(path) {
 }
 
 async function redis() {
-  const files = ['test/store/**', 'test/e2e/**']
+  const files = ['test/store/**', 'test/e2e/**', 'test/fault/**']
   for (const program of ['redis-server', 'valkey-server']) {
     const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' })
     if (status === 0) {

@@ -1,0 +1,3 @@
+import { describeDrain } from '../drain/suite.ts'
+
+describeDrain({ runtime: 'node', settings: {} })
