@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 
 import { guard, storeError } from './connect.ts'
 import { type Script, script } from './script.ts'
+import { atEndOfTurn } from './turn.ts'
 
 /** What one call does at most: Redis serves nobody else meanwhile. */
 const MOST_RUNS = 256
@@ -58,7 +59,7 @@ export class GatheredScript {
     const last = this.#batches.at(-1)
     if (last !== undefined && last.runs < MOST_RUNS && last.bytes + bytes <= MOST_BYTES) return last
     const batch: Batch = { keys: [], args: [], done: Promise.withResolvers(), runs: 0, bytes: 0 }
-    if (this.#batches.push(batch) === 1) setImmediate(() => this.#send())
+    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
     return batch
   }
 

@@ -2,6 +2,8 @@
 // call per command is most of what a command costs, here and in Redis. Waits no longer than until the turn is over.
 import { type Command, Redis } from 'ioredis'
 
+import { atEndOfTurn } from './turn.ts'
+
 /** Of a command that has its answer. */
 const NO_ARGS: Command['args'] = []
 
@@ -20,7 +22,7 @@ export class GatheringRedis extends Redis {
     if (stream === undefined || stream === this.#corked) return
     this.#corked = stream
     stream.cork()
-    setImmediate(() => {
+    atEndOfTurn(() => {
       if (this.#corked === stream) this.#corked = undefined
       stream.uncork()
     })

@@ -16,6 +16,7 @@ import { Retention } from './records/retention.ts'
 import { type RecordPart, RecordWriter } from './records/writer.ts'
 import type { StoreSettings } from './settings.ts'
 import type { Subscriptions } from './subscriptions.ts'
+import { atEndOfTurn } from './turn.ts'
 
 /** Records and log lines written together. */
 const BATCH = 256
@@ -89,7 +90,7 @@ export class RedisRecordStore implements RecordStore {
   save(record: InvocationRecord): Promise<void> {
     this.#buffer.supersede(record)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    if (this.#saves.push({ record, resolve, reject }) === 1) setImmediate(() => void this.#saveAll())
+    if (this.#saves.push({ record, resolve, reject }) === 1) atEndOfTurn(() => void this.#saveAll())
     return promise
   }
 

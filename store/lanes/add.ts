@@ -9,6 +9,7 @@ import { MAX_PRIORITY, type QueuedInvocation } from '#core/queue'
 
 import type { Keys } from '../keys.ts'
 import { runScript, script } from '../script.ts'
+import { atEndOfTurn } from '../turn.ts'
 import type { Lane } from './lane.ts'
 import { encodeQueued } from './queued.ts'
 
@@ -122,7 +123,7 @@ export class Adder {
     const last = this.#batches.at(-1)
     if (last !== undefined && last.jobs < MOST_JOBS && last.bytes + bytes <= MOST_BYTES) return last
     const batch: Batch = { lanes: new Map(), jobs: 0, bytes: 0, done: Promise.withResolvers() }
-    if (this.#batches.push(batch) === 1) setImmediate(() => this.#send())
+    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
     return batch
   }
 

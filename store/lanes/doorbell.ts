@@ -12,6 +12,7 @@ import type { LaneName } from '#core/ids'
 import { BLOCK_S } from '../connect.ts'
 import type { Keys } from '../keys.ts'
 import { runScript, script } from '../script.ts'
+import { atEndOfTurn } from '../turn.ts'
 
 /** How long a process that heard a bell, or took something, has to take more before others are asked, ms. */
 const PASS_ON_MS = 20
@@ -70,7 +71,7 @@ export class Doorbell implements Disposable {
     this.#ringing.add(name)
     if (this.#isFlushDue) return
     this.#isFlushDue = true
-    setImmediate(() => void this.#flush())
+    atEndOfTurn(() => void this.#flush())
   }
 
   /** Rings at a time, ms since the epoch; the sweep does it when this process is gone by then. */

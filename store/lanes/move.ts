@@ -10,6 +10,7 @@ import type { InvocationRecord } from '#core/record'
 
 import { ARGS_PER_RECORD, KEYS_PER_RECORD, type RecordPart, SAVE_RECORDS } from '../records/writer.ts'
 import { runScript, script } from '../script.ts'
+import { atEndOfTurn } from '../turn.ts'
 import type { Lane } from './lane.ts'
 
 /** What one script does at most: Redis serves nobody else meanwhile. */
@@ -215,7 +216,7 @@ export class Mover {
       return last
     }
     const batch: Batch = { keys: [], args: [], records: [], ended: [], done: Promise.withResolvers(), chars }
-    if (this.#batches.push(batch) === 1) setImmediate(() => this.#send())
+    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
     return batch
   }
 
