@@ -16,7 +16,7 @@
 //   hearth:{fn:<name>}:logs          STREAM the newest log lines
 //   hearth:{fn:<name>}:records       ZSET  ids of records that were taken, all with score 0: by id is by time
 //   hearth:{fn:<name>}:records:<state>     the same, by state, queued ones too; not of those that succeeded
-//   hearth:{rec:<x>}:record:<id>     STRING state letter, attempts, ":", record as JSON; x is the last digit of the id
+//   hearth:{rec:<x>}:record:<id>     STRING state letter, rank, ":", record as JSON; x is the last digit of the id
 //   hearth:{rec:<x>}:log:<id>        LIST  log lines of the invocation
 //   hearth:{all}:records             ZSET  ids of the records of all functions that were taken
 //   hearth:{all}:functions           SET   names of functions that have records, or had

@@ -13,10 +13,24 @@ export const STATE_LETTERS = {
   expired: 'X',
 } as const satisfies Record<RecordState, string>
 
-/** A final state gives way to a final one only, and an attempt never to an earlier one; else the later write stands. */
+/** More than there can be attempts. */
+const RANKS_PER_TAKEOVER = 1000
+
+/**
+ * A final state gives way to a final one only, and a takeover or an attempt never to an earlier one; else the later
+ * write stands.
+ */
 export function supersedes(next: InvocationRecord, current: InvocationRecord): boolean {
   if (isFinal(current.state) && !isFinal(next.state)) return false
-  return next.attempts.length >= current.attempts.length
+  return rankOf(next) >= rankOf(current)
+}
+
+/**
+ * How far the invocation had come: first by takeovers, then by attempts. A process that was away from Redis for so long
+ * that another one has taken over writes late what it knows, and with that nothing newer.
+ */
+function rankOf({ attempts, redeliveries = 0 }: InvocationRecord): number {
+  return redeliveries * RANKS_PER_TAKEOVER + Math.min(attempts.length, RANKS_PER_TAKEOVER - 1)
 }
 
 export function isFinal(state: RecordState): boolean {
@@ -29,7 +43,7 @@ export function isIndexed(state: RecordState): boolean {
 }
 
 export function encodeRecord(record: InvocationRecord): string {
-  return `${STATE_LETTERS[record.state]}${record.attempts.length}:${JSON.stringify(record)}`
+  return `${STATE_LETTERS[record.state]}${rankOf(record)}:${JSON.stringify(record)}`
 }
 
 export function decodeRecord(stored: string): InvocationRecord {

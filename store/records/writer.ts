@@ -37,15 +37,15 @@ export const SAVE_RECORDS = `local function saveRecords(KEYS, ARGV)
   for n = 1, (#KEYS - 2) / 2 do
     local key, index = KEYS[2 * n + 1], KEYS[2 * n + 2]
     local value, keptMs, line, trigger, channel = unpack(ARGV, ${ARGS_PER_RECORD} * (n - 1) + 2, ${ARGS_PER_RECORD} * n + 1)
-    local state, attempts = string.match(value, '^(%a)(%d+):')
+    local state, rank = string.match(value, '^(%a)(%d+):')
     local before
-    local isNew = state == 'q' and attempts == '0' and redis.call('SET', key, value, 'PX', keptMs, 'NX')
+    local isNew = state == 'q' and rank == '0' and redis.call('SET', key, value, 'PX', keptMs, 'NX')
     local stands = false
     if not isNew then
       local current
       before, current = string.match(redis.call('GETRANGE', key, 0, 11), '^(%a)(%d+):')
       local isOver = before and string.match(before, '%u') and not string.match(state, '%u')
-      stands = isOver or (current and tonumber(attempts) < tonumber(current))
+      stands = isOver or (current and tonumber(rank) < tonumber(current))
       if not stands then redis.call('SET', key, value, 'PX', keptMs) end
     end
     if not stands then

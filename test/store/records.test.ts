@@ -107,6 +107,17 @@ test('a process that was taken over does not overwrite the attempt of its succes
   expect(await two.records.get(id)).toMatchObject({ state: 'succeeded' })
 })
 
+test('what a process that was taken over writes late does not replace the end that its successor has written', async () => {
+  await using slow = await open('successor')
+  await using store = await open('successor')
+  const record = sampleRecord({ trigger: 'async', attempts: attempts(1) })
+  // The attempt of the one that was taken over was never seen: as many attempts, one more takeover.
+  const end = { ...record, attempts: [{ ...attempts(1)[0]!, number: 2 }], redeliveries: 1, finishedAt: 2 }
+  await store.records.save(end)
+  await slow.records.save({ ...record, finishedAt: 1 })
+  expect(await store.records.get(record.id)).toEqual(end)
+})
+
 test('a function keeps only so many records, and what goes leaves nothing behind', async () => {
   await using store = await open('count', { recordsPerFunction: 20 })
   const written = Array.from({ length: 700 }, () => sampleRecord())

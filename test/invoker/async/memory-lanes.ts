@@ -252,7 +252,7 @@ export class MemoryRecords implements RecordStore {
     const before = this.records.get(record.id)
     // As the store has it (store/records/precedence.ts).
     if (before !== undefined && isFinal(before) && !isFinal(record)) return
-    if (before !== undefined && before.attempts.length > record.attempts.length) return
+    if (before !== undefined && rankOf(before) > rankOf(record)) return
     this.records.set(record.id, record)
     this.states.push(record.state)
   }
@@ -358,4 +358,8 @@ export function queued(
 
 function isFinal({ state }: InvocationRecord): boolean {
   return state !== 'queued' && state !== 'running'
+}
+
+function rankOf({ attempts, redeliveries = 0 }: InvocationRecord): number {
+  return 1000 * redeliveries + attempts.length
 }
