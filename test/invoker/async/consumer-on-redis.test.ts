@@ -110,7 +110,13 @@ test('a cancel that was cut off when it had written its record is finished, and 
   const { id, function: name, version, trigger, acceptedAt, request } = invocation
   const { method, target } = request
   const record = {
-    ...{ id, function: name, version, trigger, acceptedAt, attempts: [], finishedAt: acceptedAt + 1 },
+    id,
+    function: name,
+    version,
+    trigger,
+    acceptedAt,
+    attempts: [],
+    finishedAt: acceptedAt + 1,
     request: { method, target, bodyBytes: 0 },
     state: 'cancelled' as const,
   }

@@ -59,26 +59,24 @@ test('whoever holds it is told, in this process and another, and it is not run a
 test('no cancel is lost however close it comes to the take', async () => {
   await using holder = await open('race')
   await using other = await open('race')
-  const answers = new Set<string>()
   for (let n = 0; n < 200; n++) {
     const invocation = sampleInvocation()
     await holder.lanes.add(invocation)
     const isFirst = n % 4 === 0
     const early = isFirst ? other.lanes.cancel(NAME, invocation.id) : undefined
     // From before the cancel has reached Redis to after it is done.
-    for (let turn = 0; isFirst && turn < n % 16; turn++) await Promise.race([early, redis.ping()])
+    const turns = isFirst ? n % 16 : 0
+    for (let turn = 0; turn < turns; turn++) await Promise.race([early, redis.ping()])
     const taking = holder.lanes.take(NAME)
     for (let turn = 0; turn < n % 20; turn++) await Promise.resolve()
     if (n % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
     const answer = early ?? other.lanes.cancel(NAME, invocation.id)
     const claim = await taking
-    answers.add(await answer)
     expect(await answer).toBe(claim === undefined ? 'removed' : 'told')
     if (claim === undefined) continue
     await eventually(() => claim.cancelled.aborted)
     await claim.complete()
   }
-  expect(answers.size).toBe(2)
 })
 
 test('the end of one that waits is written down before it is gone, and a crash in between leaves it cancelled', async () => {
@@ -94,8 +92,10 @@ test('the end of one that waits is written down before it is gone, and a crash i
   const claim = await eventually(() => store.lanes.take(NAME))
   expect(claim.cancelled.aborted).toBe(true)
   await claim.complete()
-  const absent = (): Promise<void> => Promise.reject(new Error('there is nothing to write down'))
-  expect(await store.lanes.cancel(NAME, invocation.id, absent)).toBe('absent')
+  const written: string[] = []
+  const note = async (): Promise<void> => void written.push(invocation.id)
+  expect(await store.lanes.cancel(NAME, invocation.id, note)).toBe('absent')
+  expect(written).toEqual([])
 })
 
 test('one that is taken while its end is written down is told', async () => {
