@@ -115,10 +115,14 @@ export interface Lanes {
   /**
    * `removed`: it waited and is out of the lane. `told`: it runs, and the claim of whoever holds it aborts. `absent`: it
    * is not in the lane.
-   * @param onRemove writes the record of one that waits, before it is gone; whoever takes it meanwhile, or after this was
-   * cut off, finds it cancelled
+   * @param onRemove writes the record of one that waits, before it is gone, with how often it was taken over; whoever
+   * takes it meanwhile, or after this was cut off, finds it cancelled
    */
-  cancel(name: LaneName, id: InvocationId, onRemove?: () => Promise<void>): Promise<'removed' | 'told' | 'absent'>
+  cancel(
+    name: LaneName,
+    id: InvocationId,
+    onRemove?: (takeovers: number) => Promise<void>,
+  ): Promise<'removed' | 'told' | 'absent'>
   /** Whether it waits, is delayed or runs. */
   has(name: LaneName, id: InvocationId): Promise<boolean>
   /** Calls `onBell` when a lane may have work: after an add anywhere, when a delay is over, after a takeover, and for every lane with work at the start. */

@@ -148,12 +148,12 @@ export class RedisLanes implements Lanes, AsyncDisposable {
   async cancel(
     name: LaneName,
     id: InvocationId,
-    onRemove: () => Promise<void> = async () => {},
+    onRemove: (takeovers: number) => Promise<void> = async () => {},
   ): Promise<'removed' | 'told' | 'absent'> {
     const { lane } = this.#opened(name)
     const found = await lane.markCancelled(id)
-    if (found !== 'waits') return found
-    await onRemove()
+    if (typeof found === 'string') return found
+    await onRemove(found.takeovers)
     return lane.removeCancelled(id)
   }
 

@@ -28,7 +28,11 @@ async function cancel(context: GatewayContext, id: InvocationId): Promise<'cance
   if (context.running.cancel(id, cancelledByRequest())) return 'cancelling'
   const record = await recordOf(context, id)
   if (isFinal(record)) throw notCancellable(record)
-  const found = await context.deps.lanes.cancel(record.function, id, () => saveCancelled(context, record))
+  const found = await context.deps.lanes.cancel(record.function, id, async (takeovers) => {
+    // Read again: until then it may have run, and what says less than is known of it would not be kept.
+    const now = await recordOf(context, id)
+    await saveCancelled(context, takeovers === 0 ? now : { ...now, redeliveries: takeovers })
+  })
   if (found === 'told') return 'cancelling'
   if (found === 'removed') return 'cancelled'
   // It has just ended, or it never came into its lane.

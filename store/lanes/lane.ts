@@ -109,7 +109,7 @@ const MARK_CANCELLED = script(`
   if redis.call('EXISTS', key) == 0 then return 'absent' end
   redis.call('HSET', key, 'defa', 'cancelled')
   if redis.call('ZSCORE', prioritized, id) or redis.call('ZSCORE', delayed, id) or redis.call('LPOS', wait, id) then
-    return 'waits'
+    return tonumber(redis.call('HGET', key, 'stc')) or 0
   end
   redis.call('PUBLISH', ARGV[3], ARGV[4])
   return 'told'`)
@@ -204,12 +204,13 @@ export class Lane {
     await ours(this.#backend.moveJobFromActiveToWait(id, token))
   }
 
-  /** Whoever takes it from now on, or holds it, finds it cancelled. `waits`: nobody holds it. */
-  async markCancelled(id: InvocationId): Promise<'waits' | 'told' | 'absent'> {
+  /** Whoever takes it from now on, or holds it, finds it cancelled. With its takeovers when it waits. */
+  async markCancelled(id: InvocationId): Promise<'told' | 'absent' | { readonly takeovers: number }> {
     const { wait, prioritized, delayed } = this.keys
     const { redis, keys } = this.#context
     const args = [this.keys[''], id, keys.cancelled, cancelMessage(this.name, id)]
-    return (await runScript(redis, MARK_CANCELLED, [wait, prioritized, delayed], args)) as 'waits'
+    const found = await runScript(redis, MARK_CANCELLED, [wait, prioritized, delayed], args)
+    return typeof found === 'number' ? { takeovers: found } : (found as 'told')
   }
 
   /** Of one that was marked. `told`: it has been taken since. */

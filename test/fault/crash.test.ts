@@ -5,7 +5,7 @@ import { systemClock } from '#core/clock'
 
 import { describeFaults, runStage, stagesOf } from './crash.ts'
 
-const ROUNDS = 22
+const ROUNDS = 20
 const STAGE_MS = 600_000
 
 describe('after kill -9 of processes and of Redis', () => {

@@ -240,13 +240,13 @@ export class MemoryLanes implements Lanes {
   async cancel(
     _name: LaneName,
     id: InvocationId,
-    onRemove: () => Promise<void> = async () => {},
+    onRemove: (takeovers: number) => Promise<void> = async () => {},
   ): Promise<'removed' | 'told' | 'absent'> {
     if (this.down !== undefined) throw this.down
     if (this.running.has(id)) return 'told'
     const index = this.added.findIndex((invocation) => invocation.id === id)
     if (index === -1) return 'absent'
-    await onRemove()
+    await onRemove(0)
     this.added.splice(index, 1)
     return 'removed'
   }

@@ -89,8 +89,8 @@ test('its record says so before it is out of the lane: no crash in between leave
     wrap: ({ lanes }) => ({
       lanes: replacing(lanes, {
         cancel: (name, id, onRemove) =>
-          lanes.cancel(name, id, async () => {
-            await onRemove?.()
+          lanes.cancel(name, id, async (takeovers) => {
+            await onRemove?.(takeovers)
             states.push((await lanes.state(name)).waiting, (await gateway.store.records.get(id))?.state)
           }),
       }),
@@ -100,6 +100,43 @@ test('its record says so before it is out of the lane: no crash in between leave
   const id = await submitted(gateway)
   expect((await gateway.call('POST', `/v1/invocations/${id}/cancel`)).status).toBe(200)
   expect(states).toEqual([1, 'cancelled'])
+})
+
+test('one that runs and fails just before it is cancelled ends, with its attempt', async () => {
+  await using gateway = await startOnRedis(redis.url, {
+    prefix: 'meanwhile',
+    wrap: ({ lanes, records }) => ({
+      lanes: replacing(lanes, {
+        // As a consumer does it between the look at the record and the cancel.
+        cancel: async (name, id, onRemove) => {
+          const claim = (await lanes.take(name))!
+          const record = (await records.get(id))!
+          const attempt = { number: 1, startedAt: 1, finishedAt: 2, state: 'failed' as const }
+          await records.save({ ...record, attempts: [attempt] })
+          await claim.retry(60_000, 'it failed')
+          return lanes.cancel(name, id, onRemove)
+        },
+      }),
+    }),
+  })
+  await gateway.deploy('up')
+  const id = await submitted(gateway)
+  expect((await gateway.call('POST', `/v1/invocations/${id}/cancel`)).status).toBe(200)
+  const { json } = await gateway.call('GET', `/v1/invocations/${id}`)
+  expect(json).toMatchObject({ state: 'cancelled', attempts: [{ number: 1, state: 'failed' }] })
+})
+
+test('one that waits after a takeover counts that when it is cancelled', async () => {
+  await using gateway = await startOnRedis(redis.url, { prefix: 'taken', leaseMs: 300 })
+  await gateway.deploy('up')
+  const dying = await startOnRedis(redis.url, { prefix: 'taken', leaseMs: 300 })
+  const id = await submitted(gateway)
+  await dying.store.lanes.take(UP)
+  await dying[Symbol.asyncDispose]()
+  await gateway.store.lanes.takeOverAll([UP])
+  expect((await gateway.call('POST', `/v1/invocations/${id}/cancel`)).status).toBe(200)
+  const { json } = await gateway.call('GET', `/v1/invocations/${id}`)
+  expect(json).toMatchObject({ state: 'cancelled', redeliveries: 1 })
 })
 
 test('there is nothing to cancel', async () => {
