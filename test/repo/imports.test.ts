@@ -14,7 +14,11 @@ describe('layering', () => {
   it.each([
     ['core/record.ts', `import { openStore } from '#store/store'`, 'core may import nothing of ours'],
     ['gateway/routes/invoke.ts', `import { place } from '#invoker/pool/place'`, 'gateway may import core'],
-    ['invoker/async/consumer.ts', `import type {\n  Router,\n} from '../../gateway/router.ts'`, 'invoker may import core'],
+    [
+      'invoker/async/consumer.ts',
+      `import type {\n  Router,\n} from '../../gateway/router.ts'`,
+      'invoker may import core',
+    ],
     ['gateway/server.ts', `const Redis = await import('ioredis')`, 'this vendor belongs in'],
     ['gateway/sources/amqp/source.ts', `import { connect } from 'mqtt'`, 'this vendor belongs in'],
     ['store/keys.ts', `import { parse } from '../core/spec.ts'`, 'across layers it is #core/…'],
