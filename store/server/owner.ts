@@ -1,13 +1,16 @@
 // One Hearth per data directory: a file names the process that has it. Survives kill -9 of that process.
-import { createHash } from 'node:crypto'
-import { link, lstat, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { sleep } from '#core/clock'
 import { PlatformError } from '#core/errors'
 
 /** What fits into a socket address, with a little room, bytes. Linux has 107, macOS 103. */
 const LONGEST_SOCKET_PATH = 100
+/** Between two looks while another process clears up. */
+const GUARD_MS = 5
 
 export interface OwnedDirectory extends AsyncDisposable {
   /** Absolute, without links. */
@@ -21,10 +24,10 @@ export async function ownDirectory(path: string): Promise<OwnedDirectory> {
   const dir = await realpath(path)
   const ownerPath = join(dir, 'owner')
   const own = `${process.pid} ${await startOf(process.pid)}`
-  const draft = `${ownerPath}.${process.pid}`
+  const draft = `${ownerPath}.${randomUUID()}`
   await writeFile(draft, own, { mode: 0o600 })
   try {
-    while (!(await linked(draft, ownerPath))) await clearStale(ownerPath, dir)
+    while (!(await linked(draft, ownerPath))) await clearStale(ownerPath, dir, draft)
   } finally {
     await rm(draft, { force: true })
   }
@@ -48,20 +51,31 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function clearStale(ownerPath: string, dir: string): Promise<void> {
+async function clearStale(ownerPath: string, dir: string, draft: string): Promise<void> {
   const owner = await readFile(ownerPath, 'utf8').catch(() => undefined)
   if (owner === undefined) return
-  const [pid, startedAt] = owner.split(' ')
-  if (startedAt !== undefined && startedAt === (await startOf(Number(pid)))) {
+  if (await isAlive(owner)) {
     throw new PlatformError('store-unavailable', {
-      detail: `${dir} is in use by another Hearth, process ${pid}: stop that one, or give this one its own HEARTH_DATA_DIR`,
+      detail: `${dir} is in use by another Hearth, process ${owner.split(' ')[0]}: stop that one, or give this one its own HEARTH_DATA_DIR`,
     })
   }
-  // Moved, not removed: when another starting process has replaced it meanwhile, that one's file is put back.
-  const aside = `${ownerPath}.stale.${process.pid}`
-  await rename(ownerPath, aside).catch(() => {})
-  if ((await readFile(aside, 'utf8').catch(() => owner)) !== owner) await linked(aside, ownerPath)
-  await rm(aside, { force: true })
+  // One process at a time: what is removed must be the file that was looked at, and not that of one that came first.
+  const guardPath = `${ownerPath}.clearing`
+  if (!(await linked(draft, guardPath))) {
+    const guard = await readFile(guardPath, 'utf8').catch(() => undefined)
+    if (guard !== undefined && !(await isAlive(guard))) await rm(guardPath, { force: true })
+    return sleep(GUARD_MS, new AbortController().signal)
+  }
+  try {
+    if ((await readFile(ownerPath, 'utf8').catch(() => undefined)) === owner) await rm(ownerPath, { force: true })
+  } finally {
+    await rm(guardPath, { force: true })
+  }
+}
+
+async function isAlive(owner: string): Promise<boolean> {
+  const [pid, startedAt] = owner.split(' ')
+  return startedAt !== undefined && startedAt === (await startOf(Number(pid)))
 }
 
 /** Tells a process from a later one with the same pid: its start time on Linux, else only that it lives. */
