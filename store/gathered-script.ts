@@ -1,9 +1,9 @@
 // Runs a script for all that is asked of it in one turn of the event loop: one call of Redis, and an answer for each.
 import type { Redis } from 'ioredis'
 
+import { Batches } from './batches.ts'
 import { guard, storeError } from './connect.ts'
 import { type Script, script } from './script.ts'
-import { atEndOfTurn } from './turn.ts'
 
 /** What one call does at most: Redis serves nobody else meanwhile. */
 const MOST_RUNS = 256
@@ -17,20 +17,21 @@ interface Shape {
   readonly args: number
 }
 
-interface Batch {
+interface Runs {
   readonly keys: string[]
   readonly args: Arg[]
-  readonly done: PromiseWithResolvers<readonly unknown[]>
-  runs: number
-  bytes: number
 }
 
 /** Replies are raw: texts are Buffers. */
 export class GatheredScript {
   readonly #redis: Redis
   readonly #script: Script
-  /** To be sent at the end of this turn; the last may still grow. */
-  #batches: Batch[] = []
+  readonly #batches = new Batches<Runs, readonly unknown[]>({
+    empty: () => ({ keys: [], args: [] }),
+    send: (runs) => this.#call(runs),
+    mostCount: MOST_RUNS,
+    mostSize: MOST_BYTES,
+  })
 
   /** @param lua of one run, with KEYS and ARGV of its own; must return something */
   constructor(redis: Redis, lua: string, { keys, args }: Shape) {
@@ -47,29 +48,13 @@ export class GatheredScript {
   /** @throws PlatformError as `guard` */
   async run(keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
     const bytes = args.reduce<number>((sum, arg) => sum + (typeof arg === 'number' ? 8 : arg.length), 0)
-    const batch = this.#batchFor(bytes)
-    const position = batch.runs++
-    batch.bytes += bytes
-    batch.keys.push(...keys)
-    batch.args.push(...args)
-    return (await batch.done.promise)[position]
+    const { content, done, count } = this.#batches.enter(bytes)
+    content.keys.push(...keys)
+    content.args.push(...args)
+    return (await done.promise)[count - 1]
   }
 
-  #batchFor(bytes: number): Batch {
-    const last = this.#batches.at(-1)
-    if (last !== undefined && last.runs < MOST_RUNS && last.bytes + bytes <= MOST_BYTES) return last
-    const batch: Batch = { keys: [], args: [], done: Promise.withResolvers(), runs: 0, bytes: 0 }
-    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
-    return batch
-  }
-
-  #send(): void {
-    const batches = this.#batches
-    this.#batches = []
-    for (const batch of batches) this.#call(batch).then(batch.done.resolve, batch.done.reject)
-  }
-
-  async #call({ keys, args }: Batch): Promise<readonly unknown[]> {
+  async #call({ keys, args }: Runs): Promise<readonly unknown[]> {
     const { lua, digest } = this.#script
     try {
       return (await this.#redis.callBuffer('EVALSHA', digest, keys.length, ...keys, ...args)) as readonly unknown[]

@@ -82,7 +82,6 @@ const NO_SANDBOXES: SandboxCounts = {
   draining: 0,
   generic: 0,
 }
-const COUNTED = Object.keys(NO_SANDBOXES) as (keyof SandboxCounts)[]
 
 /** As what it is counted. */
 export function countedAs({ kind }: SandboxState): keyof SandboxCounts {
@@ -93,12 +92,6 @@ export function countStates(sandboxes: readonly Placeable[]): SandboxCounts {
   const counts = { ...NO_SANDBOXES }
   for (const { state } of sandboxes) counts[countedAs(state)] += 1
   return counts
-}
-
-export function sumCounts(all: readonly SandboxCounts[]): SandboxCounts {
-  const sum = { ...NO_SANDBOXES }
-  for (const counts of all) for (const kind of COUNTED) sum[kind] += counts[kind]
-  return sum
 }
 
 /** Whether it counts towards minSandboxes and maxSandboxes. */

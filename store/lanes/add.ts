@@ -7,9 +7,9 @@ import type { Redis } from 'ioredis'
 import type { LaneName } from '#core/ids'
 import { MAX_PRIORITY, type QueuedInvocation } from '#core/queue'
 
+import { Batches } from '../batches.ts'
 import type { Keys } from '../keys.ts'
 import { runScript, script } from '../script.ts'
-import { atEndOfTurn } from '../turn.ts'
 import type { Lane } from './lane.ts'
 import { encodeQueued } from './queued.ts'
 
@@ -79,12 +79,7 @@ const ADD = script(`
 type Args = (string | number | Buffer)[]
 
 /** What one script adds. */
-interface Batch {
-  readonly lanes: Map<LaneName, { readonly lane: Lane; readonly jobs: Args }>
-  jobs: number
-  bytes: number
-  readonly done: PromiseWithResolvers<void>
-}
+type Adds = Map<LaneName, { readonly lane: Lane; readonly jobs: Args }>
 
 export interface AdderContext {
   readonly redis: Redis
@@ -95,8 +90,12 @@ export interface AdderContext {
 
 export class Adder {
   readonly #context: AdderContext
-  /** To be sent at the end of this turn; the last may still grow. */
-  #batches: Batch[] = []
+  readonly #batches = new Batches<Adds, void>({
+    empty: () => new Map(),
+    send: (lanes) => this.#run(lanes),
+    mostCount: MOST_JOBS,
+    mostSize: MOST_BYTES,
+  })
 
   constructor(context: AdderContext) {
     this.#context = context
@@ -106,34 +105,18 @@ export class Adder {
   add(lane: Lane, invocation: QueuedInvocation): Promise<void> {
     const { data, beside } = encodeQueued(invocation)
     const bytes = data.length + (beside?.body.length ?? 0)
-    const batch = this.#batchFor(bytes)
-    let own = batch.lanes.get(lane.name)
+    const { content: lanes, done } = this.#batches.enter(bytes)
+    let own = lanes.get(lane.name)
     if (own === undefined) {
       own = { lane, jobs: [] }
-      batch.lanes.set(lane.name, own)
+      lanes.set(lane.name, own)
     }
     const { id, acceptedAt, priority, notBefore = 0 } = invocation
     own.jobs.push(id, data, acceptedAt, bullPriority(priority), notBefore, beside?.field ?? '', beside?.body ?? '')
-    batch.jobs++
-    batch.bytes += bytes
-    return batch.done.promise
+    return done.promise
   }
 
-  #batchFor(bytes: number): Batch {
-    const last = this.#batches.at(-1)
-    if (last !== undefined && last.jobs < MOST_JOBS && last.bytes + bytes <= MOST_BYTES) return last
-    const batch: Batch = { lanes: new Map(), jobs: 0, bytes: 0, done: Promise.withResolvers() }
-    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
-    return batch
-  }
-
-  #send(): void {
-    const batches = this.#batches
-    this.#batches = []
-    for (const batch of batches) this.#run(batch).then(batch.done.resolve, batch.done.reject)
-  }
-
-  async #run({ lanes }: Batch): Promise<void> {
+  async #run(lanes: Adds): Promise<void> {
     const { redis, keys, sweepMs, now } = this.#context
     const time = now()
     const names = [keys.bells, keys.due]

@@ -8,9 +8,9 @@ import type { Redis } from 'ioredis'
 
 import type { InvocationRecord } from '#core/record'
 
+import { Batches } from '../batches.ts'
 import { ARGS_PER_RECORD, KEYS_PER_RECORD, type RecordPart, SAVE_RECORDS } from '../records/writer.ts'
 import { runScript, script } from '../script.ts'
-import { atEndOfTurn } from '../turn.ts'
 import type { Lane } from './lane.ts'
 
 /** What one script does at most: Redis serves nobody else meanwhile. */
@@ -147,14 +147,12 @@ interface HeldJob {
   readonly record: InvocationRecord | undefined
 }
 
-interface Batch {
+interface Moves {
   readonly keys: string[]
   readonly args: (string | number)[]
   readonly records: RecordPart[]
   /** Of each move. */
   readonly ended: (InvocationRecord | undefined)[]
-  readonly done: PromiseWithResolvers<readonly Reply[]>
-  chars: number
 }
 
 /** How records are saved by a script of ours. */
@@ -174,8 +172,12 @@ export interface MoverContext {
 
 export class Mover {
   readonly #context: MoverContext
-  /** To be sent at the end of this turn; the last may still grow. */
-  #batches: Batch[] = []
+  readonly #batches = new Batches<Moves, readonly Reply[]>({
+    empty: () => ({ keys: [], args: [], records: [], ended: [] }),
+    send: (moves) => this.#run(moves),
+    mostCount: MOST_MOVES,
+    mostSize: MOST_CHARS,
+  })
 
   constructor(context: MoverContext) {
     this.#context = context
@@ -199,34 +201,17 @@ export class Mover {
   async #move(lane: Lane, token: string, job: HeldJob | undefined, takes: boolean): Promise<Reply> {
     const { keys, bodies } = lane
     const part = job?.record && this.#context.records.partOf(job.record)
-    const batch = this.#batch(part?.args[0].length ?? 0)
-    if (part !== undefined) batch.records.push(part)
+    const { content: moves, done, count } = this.#batches.enter(part?.args[0].length ?? 0)
+    if (part !== undefined) moves.records.push(part)
     const { wait, active, prioritized, delayed, pc, meta, limiter, stalled } = keys
-    batch.keys.push(wait, active, prioritized, delayed, pc, meta, limiter, stalled, bodies)
-    const record = part === undefined ? 0 : batch.records.length
-    batch.args.push(keys[''], token, job?.id ?? '', job?.field ?? '', record, takes ? '1' : '')
-    const position = batch.ended.push(job?.record) - 1
-    return (await batch.done.promise)[position]!
+    moves.keys.push(wait, active, prioritized, delayed, pc, meta, limiter, stalled, bodies)
+    const record = part === undefined ? 0 : moves.records.length
+    moves.args.push(keys[''], token, job?.id ?? '', job?.field ?? '', record, takes ? '1' : '')
+    moves.ended.push(job?.record)
+    return (await done.promise)[count - 1]!
   }
 
-  #batch(chars: number): Batch {
-    const last = this.#batches.at(-1)
-    if (last !== undefined && last.ended.length < MOST_MOVES && last.chars + chars <= MOST_CHARS) {
-      last.chars += chars
-      return last
-    }
-    const batch: Batch = { keys: [], args: [], records: [], ended: [], done: Promise.withResolvers(), chars }
-    if (this.#batches.push(batch) === 1) atEndOfTurn(() => this.#send())
-    return batch
-  }
-
-  #send(): void {
-    const batches = this.#batches
-    this.#batches = []
-    for (const batch of batches) this.#run(batch).then(batch.done.resolve, batch.done.reject)
-  }
-
-  async #run({ keys, args, records: parts, ended }: Batch): Promise<readonly Reply[]> {
+  async #run({ keys, args, records: parts, ended }: Moves): Promise<readonly Reply[]> {
     const { redis, records, leaseMs, processName, now } = this.#context
     const { common } = records
     const allKeys = [...common.keys, ...keys]
